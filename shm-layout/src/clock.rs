@@ -1,0 +1,24 @@
+//! The only place that asks the machine for the time. Decisions take time as an argument; drivers ask here.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds since 1970-01-01 UTC, from the machine's wall clock.
+#[must_use]
+pub fn unix_ns() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the clock")]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since 1970-01-01 UTC, from the machine's wall clock.
+#[must_use]
+pub fn unix_ms() -> i64 {
+    unix_ns() / 1_000_000
+}
+
+/// The monotonic clock, for deadlines and durations.
+#[must_use]
+pub fn monotonic() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the clock")]
+    Instant::now()
+}

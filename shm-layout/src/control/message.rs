@@ -1,0 +1,303 @@
+//! The messages, by role and direction.
+
+use serde::{Deserialize, Serialize};
+
+use super::status::FleetStatus;
+use crate::{
+    ConnectionId, Date, Epoch, ExchangeId, Generation, Incarnation, Instance, InstrumentId,
+    WorkerId,
+};
+
+/// The first frame of every client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`crate::version::CONTROL_PROTOCOL`] of the speaker.
+    pub protocol: u32,
+    /// The fleet the speaker belongs to.
+    pub instance: Instance,
+    /// The speaker's process id.
+    pub pid: u32,
+    /// What the speaker is.
+    pub role: Role,
+}
+
+/// What a client of the coordinator is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// One broker's worker.
+    Worker(Box<WorkerHello>),
+    /// A process that serves clients.
+    Frontend(FrontendHello),
+    /// A person's command.
+    Operator,
+}
+
+/// What a worker says of itself at each connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerHello {
+    /// Its connection's name.
+    pub connection: ConnectionId,
+    /// Its number.
+    pub worker: WorkerId,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// What GetApiVersion answered.
+    pub library_version: String,
+    /// The last assignment it took; `None` before the first.
+    pub generation: Option<Generation>,
+    /// Its login session.
+    pub session: SessionReport,
+    /// Every instrument it carries, so that a coordinator without memory learns the placement; one part of at most
+    /// [`crate::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX`].
+    pub inventory: Vec<InstrumentReport>,
+}
+
+/// What a frontend says of itself at each connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontendHello {
+    /// Where clients reach it, `host:port`.
+    pub listening_on: String,
+}
+
+/// The first answer to a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HelloReply {
+    /// Go on.
+    Welcome,
+    /// The connection ends; the reason is for a person.
+    Refused(String),
+}
+
+/// The state of a worker's login session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// The library was told the front and has not yet answered.
+    Connecting,
+    /// The connect deadline has passed without an answer; the library goes on trying.
+    Unreachable,
+    /// Connected, login sent.
+    LoggingIn,
+    /// Logged in; subscriptions are sent and ticks arrive.
+    Ready,
+    /// The front went away; the library reconnects by itself.
+    Disconnected {
+        /// CTP's reason, such as 0x1001.
+        reason: i32,
+    },
+    /// The login was refused with an error worth another try; the next follows after a back-off.
+    LoginRetry {
+        /// CTP's ErrorID.
+        error_id: i32,
+        /// CTP's message.
+        message: String,
+    },
+    /// The login was refused for good: trying on would lock the account. An operator has to act.
+    Alarm {
+        /// CTP's ErrorID.
+        error_id: i32,
+        /// CTP's message.
+        message: String,
+    },
+}
+
+/// A worker's login session as it reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionReport {
+    /// Its state.
+    pub state: SessionState,
+    /// Counts logins.
+    pub epoch: Epoch,
+    /// From the last login's answer.
+    pub trading_day: Option<Date>,
+}
+
+/// What became of a wanted instrument at a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstrumentState {
+    /// Wanted, not yet asked for (no session, or its turn has not come).
+    Waiting,
+    /// Asked for, not yet answered.
+    Requested,
+    /// The front said yes, and nothing has come yet.
+    Acknowledged,
+    /// A tick has come in this session.
+    Ticking,
+    /// The front said no for good.
+    Refused {
+        /// CTP's ErrorID.
+        error_id: i32,
+        /// CTP's message.
+        message: String,
+    },
+    /// No longer wanted and no longer carried.
+    Released,
+}
+
+/// One instrument's state at a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstrumentReport {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// What became of it.
+    pub state: InstrumentState,
+}
+
+/// What a worker is to carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Assignment {
+    /// All of it; what is not named is released. A list longer than a message may carry is begun by this and continued
+    /// by [`Assignment::Change`].
+    Whole {
+        /// The number of this decision.
+        generation: Generation,
+        /// The instruments.
+        instruments: Vec<InstrumentId>,
+    },
+    /// A change of the assignment numbered `after`.
+    Change {
+        /// The number of this decision.
+        generation: Generation,
+        /// The number of the assignment that it changes; a worker that has another one refuses.
+        after: Generation,
+        /// Instruments to carry from now on.
+        add: Vec<InstrumentId>,
+        /// Instruments to release.
+        remove: Vec<InstrumentId>,
+    },
+}
+
+/// Coordinator to worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Carry this.
+    Assign(Assignment),
+    /// Publish what is under way and end.
+    Stop,
+}
+
+/// Worker to coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The session changed.
+    Session(SessionReport),
+    /// Instruments changed their state.
+    Instruments(Vec<InstrumentReport>),
+    /// Counters, once a second.
+    Stats(WorkerStats),
+    /// An assignment was refused: it is older than, or does not follow, the one taken last. A whole one must follow.
+    AssignmentRefused {
+        /// The number refused.
+        refused: Generation,
+        /// The number in force.
+        current: Option<Generation>,
+    },
+}
+
+/// A worker's counters since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorkerStats {
+    /// Ticks published.
+    pub ticks: u64,
+    /// Callbacks whose instrument id was no id; nothing was published.
+    pub malformed: u64,
+    /// Ticks the ring did not take (no memory left); counted as a gap in sequences by readers too.
+    pub unpublished: u64,
+    /// Panics caught at the border to the library; the callback's content is lost.
+    pub panics: u64,
+    /// Events of the library (not ticks) dropped because the driver's queue was full; all is then asked for again.
+    pub dropped_events: u64,
+    /// Logins that succeeded.
+    pub logins: u64,
+    /// Disconnects.
+    pub disconnects: u64,
+    /// Instruments carried, in any state but refused.
+    pub instruments: u32,
+    /// Of these, acknowledged or ticking.
+    pub acknowledged: u32,
+}
+
+/// An instrument as the frontend lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedInstrument {
+    /// Its id as the exchange spells it.
+    pub instrument: InstrumentId,
+    /// Its exchange.
+    pub exchange: ExchangeId,
+}
+
+/// Coordinator to frontend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToFrontend {
+    /// A part of the list of instruments; the parts of one list begin with `first`.
+    Universe {
+        /// True for a list's first part: forget the list before.
+        first: bool,
+        /// The part.
+        instruments: Vec<ListedInstrument>,
+    },
+    /// Say goodbye to the clients and end.
+    Stop,
+}
+
+/// Frontend to coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromFrontend {
+    /// A change of what this frontend wants. The first after each connect has `first` set and begins anew.
+    Demand {
+        /// True for the first part of the whole demand: forget what this frontend wanted before.
+        first: bool,
+        /// Wanted from now on.
+        add: Vec<InstrumentId>,
+        /// No longer wanted.
+        remove: Vec<InstrumentId>,
+    },
+    /// Counters, once a second.
+    Stats(FrontendStats),
+}
+
+/// A frontend's counters since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FrontendStats {
+    /// Sessions open now.
+    pub sessions: u32,
+    /// Sessions ever opened.
+    pub sessions_opened: u64,
+    /// Connections refused because the limit of sessions was reached.
+    pub sessions_refused: u64,
+    /// Handshakes that failed or took too long.
+    pub handshakes_failed: u64,
+    /// Instruments wanted by at least one session.
+    pub instruments: u32,
+    /// Ticks read from the ring.
+    pub ticks: u64,
+    /// Ticks lost in the ring before this reader took them, by their sequences.
+    pub ring_lost: u64,
+    /// Messages queued for clients (ticks only).
+    pub pushed: u64,
+    /// Ticks not sent one by one because a client lagged: a later one of the same instrument took their place.
+    pub conflated: u64,
+    /// Clients disconnected with 1013 because they took nothing for too long.
+    pub slow_disconnects: u64,
+    /// Clients disconnected because they answered no ping.
+    pub dead_disconnects: u64,
+    /// Messages of clients answered with an error.
+    pub bad_messages: u64,
+    /// Bytes written to clients.
+    pub bytes_sent: u64,
+}
+
+/// A person's question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperatorRequest {
+    /// How is the fleet?
+    Status,
+}
+
+/// The answer to a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum OperatorReply {
+    /// So is the fleet.
+    Status(Box<FleetStatus>),
+}

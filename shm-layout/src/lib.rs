@@ -1,0 +1,44 @@
+//! The contract between qamd's processes: every type, name and layout that two of them share.
+//!
+//! * Identifiers that cannot be wrong: [`InstrumentId`], [`ExchangeId`], [`BrokerId`], [`ConnectionId`],
+//!   [`FrontAddr`], [`Instance`], [`WorkerId`], [`Incarnation`], [`Generation`].
+//! * Days and their arithmetic: [`Date`], [`TradingCalendar`].
+//! * The record that travels: [`Tick`], fixed at 512 bytes.
+//! * Where things live: [`FleetPaths`].
+//! * With the feature `ring`: `ring`, ticks through shared memory in batches, with every loss counted.
+//! * With the feature `control`: `control`, the messages between the coordinator and the others.
+//!
+//! This crate depends on no process. Nothing here decides anything about a fleet.
+
+mod broker_id;
+mod calendar;
+mod capacity_text;
+pub mod clock;
+mod connection_id;
+#[cfg(feature = "control")]
+pub mod control;
+mod date;
+mod exchange_id;
+mod front_addr;
+mod instance;
+mod instrument_id;
+pub mod limits;
+mod numbers;
+mod paths;
+pub mod product;
+#[cfg(feature = "ring")]
+pub mod ring;
+mod tick;
+pub mod version;
+
+pub use broker_id::{BrokerId, BrokerIdError};
+pub use calendar::{CalendarError, TradingCalendar};
+pub use connection_id::{ConnectionId, ConnectionIdError};
+pub use date::{Date, DateError};
+pub use exchange_id::{ExchangeId, ExchangeIdError};
+pub use front_addr::{FrontAddr, FrontAddrError};
+pub use instance::{Instance, InstanceError};
+pub use instrument_id::{InstrumentId, InstrumentIdError, QualifiedId};
+pub use numbers::{Epoch, Generation, Incarnation, WorkerId};
+pub use paths::{FleetPaths, FleetPathsError};
+pub use tick::{DEPTH_LEVELS, Level, NO_PRICE, NO_TIME, Source, Tick, TickFlags, price_of};

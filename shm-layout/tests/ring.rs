@@ -1,0 +1,170 @@
+//! The ring between ports of one process: order, loss, waking. Processes that die are the business of the end-to-end
+//! tests.
+#![cfg(feature = "ring")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use shm_layout::limits::{RING_READER_LAG_SAMPLES_MAX, RING_SHARDS};
+use shm_layout::ring::{RingNode, TickReader, TickSource, TickWriter, WakeReader, remove_remains};
+use shm_layout::{FleetPaths, Incarnation, Instance, InstrumentId, Tick, WorkerId, clock};
+
+/// A fleet of the test's own, removed when it goes.
+struct TestFleet {
+    paths: FleetPaths,
+}
+
+impl TestFleet {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = PathBuf::from("/tmp").join(format!("qamd-ring-{name}"));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self { paths: FleetPaths::new(Instance::parse(&name).unwrap(), dir).unwrap() }
+    }
+}
+
+impl Drop for TestFleet {
+    fn drop(&mut self) {
+        remove_remains(&self.paths).unwrap();
+        std::fs::remove_dir_all(self.paths.runtime_dir()).unwrap();
+    }
+}
+
+fn tick(id: &str, volume: i32) -> Tick {
+    let instrument_id = *InstrumentId::parse(id).unwrap().padded();
+    Tick { instrument_id, volume, last_price: f64::from(volume), ..Tick::EMPTY }
+}
+
+fn now() -> Incarnation {
+    Incarnation(clock::unix_ns().unsigned_abs())
+}
+
+fn volumes(reader: &mut TickReader) -> (Vec<i32>, u64) {
+    let (mut seen, mut lost) = (Vec::new(), 0);
+    loop {
+        let drained = reader.drain(1000, &mut |tick| seen.push(tick.volume)).unwrap();
+        lost += drained.lost;
+        if drained.ticks == 0 {
+            return (seen, lost);
+        }
+    }
+}
+
+#[test]
+fn ticks_of_every_shard_arrive_bit_for_bit_and_in_order() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let mut reader = TickReader::open(&node).unwrap();
+    for worker in 0..2 * RING_SHARDS {
+        let incarnation = now();
+        let mut writer = TickWriter::open(&node, WorkerId(worker), incarnation).unwrap();
+        let mut sent: Vec<Tick> = (0..11).map(|n| tick("rb2601", n)).collect();
+        assert_eq!(writer.publish(&mut sent), 0);
+        let mut got = Vec::new();
+        let drained = reader.drain(100, &mut |tick| got.push(*tick)).unwrap();
+        assert_eq!((drained.ticks, drained.lost), (11, 0));
+        let sequences: Vec<u64> = got.iter().map(|tick| tick.sequence).collect();
+        assert_eq!(sequences, (1..=11).collect::<Vec<u64>>());
+        assert!(got.iter().all(|tick| tick.origin() == (WorkerId(worker), incarnation)));
+        assert_eq!(got, sent, "what arrives is what was stamped and sent");
+    }
+    assert!(!reader.has_ticks());
+}
+
+#[test]
+fn a_reader_that_lags_loses_the_oldest_and_counts_them() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let mut reader = TickReader::open(&node).unwrap();
+    let mut writer = TickWriter::open(&node, WorkerId(1), now()).unwrap();
+    let surplus = 1000;
+    let total = RING_READER_LAG_SAMPLES_MAX + surplus;
+    for n in 0..total {
+        assert_eq!(writer.publish(&mut [tick("rb2601", i32::try_from(n).unwrap())]), 0);
+    }
+    let (seen, lost) = volumes(&mut reader);
+    assert_eq!(lost + seen.len() as u64, total as u64);
+    assert_eq!(lost, surplus as u64);
+    assert!(seen.is_sorted() && *seen.last().unwrap() == i32::try_from(total - 1).unwrap());
+}
+
+#[test]
+fn a_sleeping_reader_is_woken_and_an_awake_one_is_not() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let mut reader = TickReader::open(&node).unwrap();
+    let wake = WakeReader::open(&fleet.paths).unwrap();
+    let other = WakeReader::open(&fleet.paths).unwrap();
+    let mut writer = TickWriter::open(&node, WorkerId(1), now()).unwrap();
+    let readable = |wake: &WakeReader, timeout: u16| {
+        let mut fds = [PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::from(timeout)).unwrap() == 1
+    };
+
+    writer.publish(&mut [tick("rb2601", 1)]);
+    assert!(!readable(&wake, 0), "nobody said that it sleeps");
+
+    assert_eq!(volumes(&mut reader).0, [1]);
+    wake.prepare_sleep();
+    assert!(!reader.has_ticks());
+    writer.publish(&mut [tick("rb2601", 2)]);
+    assert!(readable(&wake, 10_000), "the sleeper is woken");
+    assert!(!readable(&other, 0), "and it alone");
+    wake.awake();
+    assert!(!readable(&wake, 0), "its pipe is empty again");
+    writer.publish(&mut [tick("rb2601", 3)]);
+    assert!(!readable(&wake, 0));
+    assert_eq!(volumes(&mut reader).0, [2, 3]);
+}
+
+#[test]
+fn a_reader_that_died_asleep_costs_nobody_anything() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let mut writer = TickWriter::open(&node, WorkerId(1), now()).unwrap();
+    let dead = WakeReader::open(&fleet.paths).unwrap();
+    dead.prepare_sleep();
+    writer.publish(&mut [tick("rb2601", 1)]);
+    dead.prepare_sleep();
+    // A crash gives the slot back by closing the descriptor; leaking the rest stands for it.
+    nix::unistd::close(std::os::fd::AsRawFd::as_raw_fd(&dead)).unwrap();
+    std::mem::forget(dead);
+    writer.publish(&mut [tick("rb2601", 2)]);
+
+    let heir = WakeReader::open(&fleet.paths).unwrap();
+    heir.prepare_sleep();
+    writer.publish(&mut [tick("rb2601", 3)]);
+    let mut fds = [PollFd::new(heir.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)).unwrap(), 1);
+}
+
+#[test]
+fn the_wake_table_of_another_version_is_refused() {
+    let fleet = TestFleet::new();
+    std::fs::write(fleet.paths.wake_table(), [7; 64]).unwrap();
+    let error = WakeReader::open(&fleet.paths).unwrap_err().to_string();
+    assert!(error.contains("is not a wake table"), "{error}");
+}
+
+#[test]
+fn nothing_remains_when_remains_are_removed() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let writer = TickWriter::open(&node, WorkerId(0), now()).unwrap();
+    // As after a crash: the files stay, the process is gone.
+    std::mem::forget(writer);
+    std::mem::forget(node);
+    remove_remains(&fleet.paths).unwrap();
+    let instance = fleet.paths.instance().to_string();
+    let left: Vec<_> = std::fs::read_dir("/dev/shm")
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&instance))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(std::fs::read_dir(fleet.paths.runtime_dir()).unwrap().count(), 0);
+}
