@@ -1,0 +1,38 @@
+//! What is counted on the callback thread and read by the driver.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters since the process began. Written by callbacks, each with one relaxed addition: no other memory depends on
+/// them, the driver only reports them.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Ticks the ring took.
+    pub ticks: Count,
+    /// Records without an instrument id.
+    pub malformed: Count,
+    /// Ticks the ring did not take.
+    pub unpublished: Count,
+    /// Panics caught at the border to the library.
+    pub panics: Count,
+    /// Events dropped because the queue was full.
+    pub dropped_events: Count,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+// === impl Count ===
+
+impl Count {
+    /// Counts one more.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The count.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

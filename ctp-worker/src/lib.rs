@@ -1,0 +1,37 @@
+//! One broker's connection: loads a CTP market-data library, logs in, subscribes, normalises and publishes.
+//!
+//! ```text
+//!   vendor's library                                    coordinator
+//!        | callbacks, its own thread                        ^ |
+//!        v                                                  | v
+//!   [ctp::callbacks] -> [sink] -> ring             [coordinator_link]
+//!                          | events                         ^ |
+//!                          v                                | v
+//!                    [event_queue] ----------------> [driver] -> [worker] -> [ctp::api] -> library
+//!                                                            [session] + [subscriptions]
+//! ```
+//!
+//! A tick goes from the callback into the ring on the library's own thread: [`normalize`] derives days and time, the
+//! sink publishes. Everything else is a small event for the one task that owns the state. [`session`],
+//! [`subscriptions`] and [`normalize`] are pure.
+//!
+//! What this process never does: it knows no clients; its callbacks never block, log, or allocate without bound; it
+//! needs no coordinator to go on publishing; it never calls `Release`, see [`ctp::end_process`].
+
+pub mod args;
+pub mod coordinator_link;
+pub mod counters;
+pub mod ctp;
+pub mod driver;
+pub mod event_queue;
+pub mod flow_dir;
+pub mod limits;
+pub mod logging;
+pub mod normalize;
+pub mod process;
+pub mod process_lock;
+pub mod retry_pace;
+pub mod session;
+pub mod sink;
+pub mod subscriptions;
+pub mod worker;

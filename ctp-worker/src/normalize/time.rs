@@ -1,0 +1,144 @@
+//! Which trading day and which calendar day a tick belongs to, and its time since the epoch (pure).
+//!
+//! What exchanges send, and what is made of it:
+//!
+//! | | TradingDay | ActionDay |
+//! |---|---|---|
+//! | SHFE, INE at night | the next trading day | the calendar day |
+//! | DCE, GFEX at night | the next trading day | the next trading day too: no witness |
+//! | CZCE at night | the calendar day: corrected by the login's trading day | the calendar day |
+//! | some fronts | | empty |
+//!
+//! * **Trading day:** TradingDay as sent. At CZCE's night it is the calendar day, so the login's trading day takes its
+//!   place when that is later. The login's also stands in when none was sent. It is not taken for all ticks: a front may
+//!   roll to the next day without a new login, and last night's snapshot pushed after that would be misdated.
+//! * **Calendar day:** ActionDay where it is a witness, that is, before the trading day (by no more than a month).
+//!   Otherwise by the hour: from 20:00 the trading day before; before 04:00 that day and one more; else the trading day.
+//!   The trading day before needs a calendar of holidays; without one only weekends are skipped.
+
+use shm_layout::{Date, ExchangeId, NO_TIME, TradingCalendar};
+
+/// A tick's own words about its time, and what helps to read them.
+#[derive(Debug, Clone, Copy)]
+pub struct RawTime<'a> {
+    /// TradingDay as sent.
+    pub trading_day: &'a [u8],
+    /// ActionDay as sent.
+    pub action_day: &'a [u8],
+    /// UpdateTime as sent.
+    pub update_time: &'a [u8],
+    /// UpdateMillisec as sent.
+    pub update_millisec: i32,
+    /// The exchange, inferred if need be.
+    pub exchange: ExchangeId,
+    /// The trading day of the login's answer.
+    pub login_trading_day: Option<Date>,
+    /// The trading days.
+    pub calendar: &'a TradingCalendar,
+}
+
+/// What was derived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The trading day the tick belongs to.
+    pub trading_day: Option<Date>,
+    /// The calendar day of its time.
+    pub action_day: Option<Date>,
+    /// Its time in ns since 1970-01-01 UTC, or [`NO_TIME`].
+    pub exchange_time_ns: i64,
+}
+
+/// From this hour on, a time is of a night session that belongs to the next trading day.
+const NIGHT_BEGINS_HOUR: u32 = 20;
+/// Before this hour, a time is of the night session that began on the evening before.
+const NIGHT_ENDS_HOUR: u32 = 4;
+/// An ActionDay further back is garbage, not a witness. The longest closure on record has eleven days.
+const WITNESS_DAYS_MAX: i32 = 31;
+/// Asia/Shanghai is UTC+8 throughout the year.
+const SHANGHAI_OFFSET_S: i64 = 8 * 3600;
+const DAY_S: i64 = 86_400;
+const SECOND_NS: i64 = 1_000_000_000;
+const MILLISECOND_NS: i64 = 1_000_000;
+
+/// Derives days and time. What cannot be known stays unknown.
+#[must_use]
+pub fn derive(raw: &RawTime<'_>) -> Stamp {
+    let sent_action_day = Date::from_bytes(raw.action_day);
+    let Some(time) = TimeOfDay::parse(raw.update_time) else {
+        let trading_day = Date::from_bytes(raw.trading_day).or(raw.login_trading_day);
+        return Stamp { trading_day, action_day: sent_action_day, exchange_time_ns: NO_TIME };
+    };
+    let trading_day = trading_day(raw, time);
+    let action_day = match trading_day {
+        Some(day) => Some(action_day(day, sent_action_day, time, raw.calendar)),
+        None => sent_action_day,
+    };
+    let exchange_time_ns = action_day.map_or(NO_TIME, |day| time.on_ns(day, raw.update_millisec));
+    Stamp { trading_day, action_day, exchange_time_ns }
+}
+
+fn trading_day(raw: &RawTime<'_>, time: TimeOfDay) -> Option<Date> {
+    let login = raw.login_trading_day;
+    let Some(sent) = Date::from_bytes(raw.trading_day) else { return login };
+    let calendar_day_sent = raw.exchange == ExchangeId::CZCE && time.is_night();
+    match login {
+        Some(login) if calendar_day_sent && sent < login => Some(login),
+        _ => Some(sent),
+    }
+}
+
+fn action_day(
+    trading_day: Date,
+    sent: Option<Date>,
+    time: TimeOfDay,
+    calendar: &TradingCalendar,
+) -> Date {
+    let witness = sent
+        .filter(|sent| *sent < trading_day && *sent >= trading_day.plus_days(-WITNESS_DAYS_MAX));
+    match witness {
+        Some(witness) => witness,
+        None if time.hour >= NIGHT_BEGINS_HOUR => calendar.trading_day_before(trading_day),
+        None if time.hour < NIGHT_ENDS_HOUR => {
+            calendar.trading_day_before(trading_day).plus_days(1)
+        }
+        None => trading_day,
+    }
+}
+
+/// A wall clock's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct TimeOfDay {
+    hour: u32,
+    minute: u32,
+    second: u32,
+}
+
+// === impl TimeOfDay ===
+
+impl TimeOfDay {
+    /// Takes `HH:MM:SS`; `None` for anything else, such as an empty text or 24:00:00.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let [h1, h0, b':', m1, m0, b':', s1, s0] = *text else { return None };
+        let two = |tens: u8, ones: u8| {
+            let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+            digits.then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+        };
+        let time = Self { hour: two(h1, h0)?, minute: two(m1, m0)?, second: two(s1, s0)? };
+        (time.hour < 24 && time.minute < 60 && time.second < 60).then_some(time)
+    }
+
+    const fn is_night(self) -> bool {
+        self.hour >= NIGHT_BEGINS_HOUR || self.hour < NIGHT_ENDS_HOUR
+    }
+
+    /// This time on a day, ns since the epoch. Milliseconds outside 0 to 999 count as none.
+    fn on_ns(self, day: Date, millisec: i32) -> i64 {
+        let seconds = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
+        let days = i64::from(day.days_since_epoch());
+        let millisec = if (0..1000).contains(&millisec) { i64::from(millisec) } else { 0 };
+        (days * DAY_S + seconds - SHANGHAI_OFFSET_S) * SECOND_NS + millisec * MILLISECOND_NS
+    }
+}
+
+#[cfg(test)]
+mod tests;

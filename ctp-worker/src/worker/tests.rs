@@ -1,0 +1,178 @@
+//! Session and subscriptions together, over a front that writes down what it is asked.
+
+use std::time::Duration;
+
+use shm_layout::control::InstrumentState;
+use shm_layout::{Date, Epoch, Generation};
+
+use super::*;
+use crate::ctp::event::Link;
+use crate::retry_pace::RetryPace;
+use crate::session::SessionSettings;
+
+/// Writes calls down; answers with `code`.
+#[derive(Debug, Default)]
+struct Notes {
+    calls: Vec<String>,
+    code: i32,
+}
+
+impl Notes {
+    fn note(&mut self, call: String) -> Result<(), RequestRefused> {
+        self.calls.push(call);
+        if self.code == 0 { Ok(()) } else { Err(RequestRefused { code: self.code }) }
+    }
+}
+
+fn listed(instruments: &[InstrumentId]) -> String {
+    instruments.iter().map(InstrumentId::as_str).collect::<Vec<_>>().join(" ")
+}
+
+impl Front for Notes {
+    fn log_in(&mut self, request: RequestId) -> Result<(), RequestRefused> {
+        self.note(format!("login {}", request.0))
+    }
+
+    fn subscribe(&mut self, instruments: &[InstrumentId]) -> Result<(), RequestRefused> {
+        self.note(format!("subscribe {}", listed(instruments)))
+    }
+
+    fn unsubscribe(&mut self, instruments: &[InstrumentId]) -> Result<(), RequestRefused> {
+        self.note(format!("unsubscribe {}", listed(instruments)))
+    }
+}
+
+struct Bench {
+    worker: Worker<Notes>,
+    now: Instant,
+    link: u64,
+}
+
+fn id(text: &str) -> InstrumentId {
+    InstrumentId::parse(text).unwrap()
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = shm_layout::clock::monotonic();
+        let pace = RetryPace::new(3);
+        let timeout = Duration::from_secs(10);
+        let settings = SessionSettings { connect_timeout: timeout, login_timeout: timeout, pace };
+        let identity = Identity {
+            connection: ConnectionId::parse("test").unwrap(),
+            worker: WorkerId(1),
+            incarnation: Incarnation(2),
+            library_version: "v6.7.13".into(),
+        };
+        let session = Session::new(settings, now);
+        let subscriptions = Subscriptions::new(10, pace);
+        let worker = Worker::new(identity, Notes::default(), session, subscriptions);
+        Self { worker, now, link: 0 }
+    }
+
+    fn say(&mut self, kind: CtpEventKind) {
+        if kind == CtpEventKind::Connected {
+            self.link += 1;
+        }
+        self.worker.library_said(self.now, CtpEvent { link: Link(self.link), kind });
+    }
+
+    fn accept(&mut self, request: i32) {
+        let outcome = Ok(Date::from_yyyymmdd(20_250_303));
+        self.say(CtpEventKind::LoggedIn { request: RequestId(request), outcome });
+    }
+
+    fn assign(&mut self, generation: u64, instruments: &[&str]) {
+        let instruments = instruments.iter().map(|text| id(text)).collect();
+        let assignment = Assignment::Whole { generation: Generation(generation), instruments };
+        self.worker.assign(self.now, assignment).unwrap();
+    }
+
+    fn after(&mut self, millis: u64) -> Vec<String> {
+        self.now += Duration::from_millis(millis);
+        self.worker.do_what_is_due(self.now);
+        std::mem::take(&mut self.worker.front.calls)
+    }
+}
+
+#[test]
+fn a_front_that_goes_and_returns_gets_the_whole_subscription_again() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1", "b1"]);
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    assert_eq!(bench.after(0), ["login 1", "subscribe a1 b1"]);
+    bench.say(CtpEventKind::Subscribed { instrument: Some(id("a1")), error: None });
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    bench.say(CtpEventKind::Disconnected { reason: 0x1001 });
+    // What the old connection still says means nothing on the new one.
+    let stale = CtpEventKind::Subscribed { instrument: Some(id("b1")), error: None };
+    bench.say(CtpEventKind::Connected);
+    bench.worker.library_said(bench.now, CtpEvent { link: Link(1), kind: stale });
+    bench.accept(2);
+    assert_eq!(bench.after(1000), ["login 2", "subscribe a1 b1"]);
+    let stats = bench.worker.stats(&Counters::default());
+    assert_eq!((stats.logins, stats.disconnects, stats.instruments), (2, 1, 2));
+    assert_eq!(stats.acknowledged, 0);
+}
+
+#[test]
+fn an_error_with_a_logins_number_refuses_that_login() {
+    let mut bench = Bench::new();
+    bench.say(CtpEventKind::Connected);
+    let error = RspError::new(3, "no");
+    bench.say(CtpEventKind::Error { request: RequestId(0), error });
+    assert_eq!(bench.worker.session_report().state, SessionState::LoggingIn);
+    bench.say(CtpEventKind::Error { request: RequestId(1), error });
+    assert!(matches!(bench.worker.session_report().state, SessionState::Alarm { error_id: 3, .. }));
+    assert_eq!(bench.after(3_600_000), ["login 1"]);
+}
+
+#[test]
+fn requests_the_library_does_not_take_are_made_again() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1"]);
+    bench.worker.front.code = -3;
+    bench.say(CtpEventKind::Connected);
+    assert_eq!(bench.after(0), ["login 1"]);
+    bench.worker.front.code = 0;
+    assert_eq!(bench.after(1000), ["login 2"]);
+    bench.worker.front.code = -2;
+    bench.accept(2);
+    assert_eq!(bench.after(0), ["subscribe a1"]);
+    bench.worker.front.code = 0;
+    assert_eq!(bench.after(999), Vec::<String>::new());
+    assert_eq!(bench.after(1), ["subscribe a1"]);
+}
+
+#[test]
+fn says_all_it_is_and_has_to_a_coordinator_without_memory() {
+    let mut bench = Bench::new();
+    bench.assign(7, &["a1", "b1"]);
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    bench.after(0);
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    let error = Some(RspError::new(16, "no such instrument"));
+    bench.say(CtpEventKind::Subscribed { instrument: Some(id("b1")), error });
+    let hello = bench.worker.hello(100);
+    assert_eq!(hello.generation, Some(Generation(7)));
+    assert_eq!((hello.session.state, hello.session.epoch), (SessionState::Ready, Epoch(1)));
+    let states: Vec<_> = hello.inventory.into_iter().map(|report| report.state).collect();
+    let refused = InstrumentState::Refused { error_id: 16, message: "no such instrument".into() };
+    assert_eq!(states, [InstrumentState::Ticking, refused]);
+}
+
+#[test]
+fn answers_that_name_nothing_and_lost_events_lead_to_asking_again() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1"]);
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    bench.after(0);
+    bench.say(CtpEventKind::Subscribed { instrument: None, error: None });
+    assert_eq!(bench.after(9_999), Vec::<String>::new());
+    assert_eq!(bench.after(1), ["subscribe a1"]);
+    bench.worker.ask_again(bench.now);
+    assert_eq!(bench.after(200), ["subscribe a1"]);
+}
