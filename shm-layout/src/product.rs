@@ -19,7 +19,7 @@ const PRODUCTS: [(ExchangeId, &[&str]); 6] = [
         ExchangeId::DCE,
         &[
             "a", "b", "bb", "bz", "c", "cs", "eb", "eg", "fb", "i", "j", "jd", "jm", "l", "lg",
-            "lh", "m", "p", "pp", "rr", "v", "y",
+            "lh", "m", "p", "pg", "pp", "rr", "v", "y",
         ],
     ),
     (

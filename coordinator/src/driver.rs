@@ -1,0 +1,348 @@
+//! The one task that owns the fleet: takes inputs from a bounded inbox, gives them to [`Fleet`], and does what it decides.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use shm_layout::FleetPaths;
+use shm_layout::clock::{monotonic, unix_ms};
+use shm_layout::control::{FleetStatus, Hello, HelloReply, OperatorReply, OperatorRequest, Role};
+use shm_layout::ring::RingNode;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::control_server::{ControlCounters, Incoming, Outgoing};
+use crate::fleet::{Action, ClientId, Fleet, FleetCounters, ProcessId};
+use crate::launch::Launch;
+use crate::life::Exit;
+use crate::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL, LOCK_PROBE_INTERVAL_STOPPING};
+use crate::lock_file::{LockState, probe};
+use crate::settings::Settings;
+use crate::spawn::Spawner;
+
+/// What comes into the driver.
+#[derive(Debug)]
+pub enum Inbound {
+    /// A control client said hello; the outbox leads to it.
+    Hello {
+        /// The connection.
+        client: ClientId,
+        /// What it said.
+        hello: Hello,
+        /// The way to it. Dropping it hangs up.
+        outbox: mpsc::Sender<Outgoing>,
+    },
+    /// A control client said something.
+    Said(ClientId, Incoming),
+    /// A control client is gone.
+    Gone(ClientId),
+    /// A child of ours ended.
+    Exited(ProcessId, u32, Exit),
+    /// Somebody in this process asks how the fleet is.
+    Ask(oneshot::Sender<Snapshot>),
+    /// A person wants the fleet to stop; again: faster.
+    Stop,
+}
+
+/// The fleet at one moment, with what the coordinator counts of itself.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// As operators see it.
+    pub status: FleetStatus,
+    /// Of the decisions.
+    pub counters: FleetCounters,
+    /// Of the control socket.
+    pub control: ControlTotals,
+}
+
+/// What is counted at the control socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ControlTotals {
+    /// Clients connected now.
+    pub clients: usize,
+    /// Clients refused.
+    pub refused: u64,
+    /// Clients disconnected because they did not take their messages.
+    pub overflowed: u64,
+}
+
+/// The fleet's owner.
+#[derive(Debug)]
+pub struct Driver {
+    fleet: Fleet,
+    settings: Settings,
+    paths: FleetPaths,
+    spawner: Spawner,
+    node: RingNode,
+    inbox: mpsc::Receiver<Inbound>,
+    /// Kept for the tasks that wait for children.
+    sender: mpsc::Sender<Inbound>,
+    clients: HashMap<ClientId, mpsc::Sender<Outgoing>>,
+    operators: HashSet<ClientId>,
+    control: Arc<ControlCounters>,
+    overflowed: u64,
+}
+
+/// Clocks that tick for as long as the driver runs.
+struct Clocks {
+    health: Interval,
+    maintenance: Interval,
+    probe: Interval,
+}
+
+// === impl Driver ===
+
+impl Driver {
+    /// A driver of this fleet.
+    #[must_use]
+    pub fn new(
+        fleet: Fleet,
+        settings: Settings,
+        spawner: Spawner,
+        node: RingNode,
+        inbox: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
+        control: Arc<ControlCounters>,
+    ) -> Self {
+        let paths = settings.places.paths.clone();
+        Self {
+            fleet,
+            settings,
+            paths,
+            spawner,
+            node,
+            inbox: inbox.1,
+            sender: inbox.0,
+            clients: HashMap::new(),
+            operators: HashSet::new(),
+            control,
+            overflowed: 0,
+        }
+    }
+
+    /// Runs until the fleet has stopped. Gives the names of processes that could not be ended.
+    pub async fn run(mut self) -> Vec<String> {
+        let mut clocks = Clocks::new(&self.settings);
+        let mut stopping = false;
+        self.turn();
+        while !self.fleet.is_stopped() {
+            if !stopping && !self.fleet.is_serving() {
+                stopping = true;
+                clocks.probe = every(LOCK_PROBE_INTERVAL_STOPPING);
+            }
+            let deadline = self.fleet.next_deadline();
+            tokio::select! {
+                Some(first) = self.inbox.recv() => self.take_all(first),
+                () = until(deadline) => {}
+                _ = clocks.health.tick() => {
+                    // What waits in the inbox was said before this check.
+                    self.take_waiting();
+                    self.fleet.check_health(monotonic());
+                }
+                _ = clocks.maintenance.tick() => self.reap(),
+                _ = clocks.probe.tick() => self.probe_locks(),
+            }
+            self.turn();
+        }
+        self.fleet.left_behind()
+    }
+
+    fn take_all(&mut self, first: Inbound) {
+        self.take(first);
+        self.take_waiting();
+    }
+
+    /// Takes what waits, so that a burst is acted on once.
+    fn take_waiting(&mut self) {
+        for _ in 1..INPUTS_PER_TURN_MAX {
+            let Ok(next) = self.inbox.try_recv() else { return };
+            self.take(next);
+        }
+    }
+
+    fn take(&mut self, input: Inbound) {
+        let now = monotonic();
+        match input {
+            Inbound::Hello { client, hello, outbox } => {
+                self.clients.insert(client, outbox);
+                if hello.role == Role::Operator {
+                    self.operators.insert(client);
+                    self.send(client, Outgoing::Reply(HelloReply::Welcome));
+                } else {
+                    self.fleet.hello(client, &hello, now);
+                    // The answers go out before anything else is said to this client.
+                    self.act();
+                }
+            }
+            Inbound::Said(client, Incoming::Worker(message)) => {
+                self.fleet.worker_said(client, message, now)
+            }
+            Inbound::Said(client, Incoming::Frontend(message)) => {
+                self.fleet.frontend_said(client, message, now)
+            }
+            Inbound::Said(client, Incoming::Operator(OperatorRequest::Status)) => {
+                let status = self.fleet.status(now, unix_ms());
+                self.send(client, Outgoing::Operator(OperatorReply::Status(Box::new(status))));
+            }
+            Inbound::Gone(client) => {
+                self.clients.remove(&client);
+                if !self.operators.remove(&client) {
+                    self.fleet.gone(client);
+                    // A process that is not our child may be gone with its connection.
+                    self.probe_locks();
+                }
+            }
+            Inbound::Exited(process, pid, exit) => {
+                self.fleet.exited(process, pid, exit, now);
+                self.reap();
+            }
+            Inbound::Ask(answer) => {
+                // Whoever asked may have gone away meanwhile.
+                drop(answer.send(self.snapshot(now)));
+            }
+            Inbound::Stop => self.fleet.stop(now),
+        }
+    }
+
+    fn turn(&mut self) {
+        self.fleet.turn(monotonic());
+        self.act();
+    }
+
+    fn act(&mut self) {
+        for action in self.fleet.take_actions() {
+            match action {
+                Action::Welcome(client) => self.send(client, Outgoing::Reply(HelloReply::Welcome)),
+                Action::Refuse(client, reason) => {
+                    info!(client = client.0, "refused: {reason}");
+                    self.send(client, Outgoing::Reply(HelloReply::Refused(reason)));
+                    self.clients.remove(&client);
+                }
+                Action::HangUp(client) => {
+                    self.clients.remove(&client);
+                }
+                Action::TellWorker(client, message) => self.send(client, Outgoing::Worker(message)),
+                Action::TellFrontend(client, message) => {
+                    self.send(client, Outgoing::Frontend(message))
+                }
+                Action::Spawn(process) => self.spawn(process),
+                Action::Terminate(process, pid) => self.signal(process, pid, Signal::SIGTERM),
+                Action::Kill(process, pid) => self.signal(process, pid, Signal::SIGKILL),
+            }
+        }
+    }
+
+    /// Puts a message into a client's outbox. One whose outbox is full is disconnected.
+    fn send(&mut self, client: ClientId, message: Outgoing) {
+        let Some(outbox) = self.clients.get(&client) else { return };
+        if outbox.try_send(message).is_err() {
+            self.overflowed += 1;
+            warn!(
+                client = client.0,
+                "a control client does not take its messages and is disconnected"
+            );
+            self.clients.remove(&client);
+        }
+    }
+
+    fn spawn(&mut self, process: ProcessId) {
+        let launch = match process {
+            ProcessId::Worker(index) => self.settings.worker(index),
+            ProcessId::Frontend => self.settings.frontend(self.fleet.frontend_port()),
+        };
+        match self.start(process, &launch) {
+            Ok(pid) => self.fleet.spawned(process, pid),
+            Err(why) => self.fleet.spawn_failed(process, why, monotonic()),
+        }
+    }
+
+    fn start(&self, process: ProcessId, launch: &Launch) -> Result<u32, String> {
+        let mut child = self.spawner.spawn(launch).map_err(|error| crate::output::chain(&error))?;
+        let Some(pid) = child.id() else { return Err("it ended before it was known".into()) };
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let exit = crate::spawn::exit_of(child.wait().await);
+            // A driver that is gone needs no word.
+            sender.send(Inbound::Exited(process, pid, exit)).await.unwrap_or_default();
+        });
+        Ok(pid)
+    }
+
+    fn signal(&self, process: ProcessId, pid: u32, signal: Signal) {
+        let Ok(raw) = i32::try_from(pid) else { return };
+        match kill(Pid::from_raw(raw), signal) {
+            Ok(()) => debug!(process = %self.fleet.name(process), pid, %signal, "sent"),
+            // It is gone already; its end is on its way to us.
+            Err(nix::errno::Errno::ESRCH) => {}
+            Err(error) => {
+                warn!(process = %self.fleet.name(process), pid, "sending {signal} failed: {error}")
+            }
+        }
+    }
+
+    fn probe_locks(&mut self) {
+        let mut died = false;
+        for process in self.fleet.probed() {
+            let lock = match process {
+                ProcessId::Worker(index) => self.settings.worker_lock(index),
+                ProcessId::Frontend => self.paths.frontend_lock(),
+            };
+            if probe(&lock) == LockState::Free {
+                self.fleet.lock_free(process, monotonic());
+                died = true;
+            }
+        }
+        if died {
+            self.reap();
+        }
+    }
+
+    /// Frees what dead processes left in the ring.
+    fn reap(&self) {
+        let reaped = self.node.reap_dead_nodes();
+        if reaped > 0 {
+            debug!(reaped, "freed what dead processes left in the ring");
+        }
+    }
+
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        Snapshot {
+            status: self.fleet.status(now, unix_ms()),
+            counters: self.fleet.counters(),
+            control: ControlTotals {
+                clients: self.clients.len(),
+                refused: self.control.refused.load(Ordering::Relaxed),
+                overflowed: self.overflowed,
+            },
+        }
+    }
+}
+
+// === impl Clocks ===
+
+impl Clocks {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            health: every(settings.config.health_check_interval),
+            maintenance: every(settings.config.maintenance_interval),
+            probe: every(LOCK_PROBE_INTERVAL),
+        }
+    }
+}
+
+fn every(period: std::time::Duration) -> Interval {
+    let mut interval = interval_at((monotonic() + period).into(), period);
+    // After a pause of the whole machine one tick is enough: two in a row would look like silence to the health check.
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,231 @@
+//! Who said hello, and what they say afterwards.
+
+use std::time::Instant;
+
+use shm_layout::control::{
+    FromFrontend, FromWorker, FrontendHello, Hello, Role, SessionReport, SessionState, ToFrontend,
+    ToWorker, WorkerHello,
+};
+use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
+use tracing::{debug, error, info, warn};
+
+use super::{Action, ClientId, Fleet, Peer, ProcessId};
+use crate::life::Phase;
+use crate::limits::{INHERITED_DEMAND_LINGER, LOST_FRONTEND_DEMAND_LINGER, REPLACED_DEMAND_LINGER};
+
+impl Fleet {
+    /// A worker or a frontend said hello. (Operators are none of the fleet's.)
+    pub fn hello(&mut self, client: ClientId, hello: &Hello, now: Instant) {
+        match &hello.role {
+            Role::Worker(worker) => self.worker_hello(client, hello.pid, worker, now),
+            Role::Frontend(frontend) => self.frontend_hello(client, hello.pid, frontend, now),
+            Role::Operator => {}
+        }
+    }
+
+    /// A worker said something.
+    pub fn worker_said(&mut self, client: ClientId, message: FromWorker, now: Instant) {
+        let Some(Peer::Worker(index)) = self.peers.get(&client).copied() else { return };
+        let worker = &mut self.workers[index];
+        worker.life.heard(now);
+        match message {
+            FromWorker::Session(report) => {
+                if worker.state.session() != Some(&report) {
+                    log_session(worker.plan.connection_id, &report);
+                }
+                worker.state.session_changed(report);
+                self.refresh_standing(ProcessId::Worker(index));
+            }
+            FromWorker::Instruments(reports) => worker.state.reported(&reports),
+            FromWorker::Stats(stats) => worker.state.counted(stats, now),
+            FromWorker::AssignmentRefused { refused, current } => {
+                warn!(connection = %worker.plan.connection_id, %refused, ?current, "assignment refused; all is said anew");
+                worker.assigned.restart(current);
+                self.counters.assignments_refused += 1;
+                self.replan = true;
+            }
+        }
+    }
+
+    /// A frontend said something.
+    pub fn frontend_said(&mut self, client: ClientId, message: FromFrontend, now: Instant) {
+        if self.peers.get(&client) != Some(&Peer::Frontend) {
+            return;
+        }
+        self.frontend.life.heard(now);
+        match message {
+            FromFrontend::Stats(stats) => self.frontend.stats = stats,
+            FromFrontend::Demand { first, add, remove } => {
+                let Some(source) = self.frontend.source else { return };
+                if first {
+                    // A whole demand may come in parts: what it replaces stays a moment, so that nothing is released
+                    // only to be asked for again.
+                    let replaced = self.fresh_source();
+                    self.demand.rename(source, replaced);
+                    self.linger(replaced, now + REPLACED_DEMAND_LINGER);
+                }
+                for instrument in &remove {
+                    self.demand.remove(source, instrument);
+                }
+                let refused = self.demand.refused();
+                for instrument in add {
+                    self.demand.add(source, instrument);
+                }
+                if self.demand.refused() > refused {
+                    warn!(
+                        refused = self.demand.refused() - refused,
+                        "too many instruments are wanted"
+                    );
+                }
+            }
+        }
+    }
+
+    /// A control connection is gone.
+    pub fn gone(&mut self, client: ClientId) {
+        match self.peers.remove(&client) {
+            Some(Peer::Worker(index)) => {
+                let worker = &mut self.workers[index];
+                debug!(connection = %worker.plan.connection_id, "control connection lost");
+                worker.client = None;
+                worker.life.detached();
+            }
+            // Its demand stays: the process serves its clients without us, and says all anew when it is back.
+            Some(Peer::Frontend) => {
+                debug!("control connection to the frontend lost");
+                self.frontend.client = None;
+                self.frontend.life.detached();
+            }
+            Some(Peer::Leaving) | None => {}
+        }
+    }
+
+    fn worker_hello(&mut self, client: ClientId, pid: u32, hello: &WorkerHello, now: Instant) {
+        let known = |worker: &super::Worker| {
+            worker.plan.enabled && worker.plan.connection_id == hello.connection
+        };
+        let Some(index) = self.workers.iter().position(known) else {
+            info!(connection = %hello.connection, pid, "a worker of a connection that is not configured (any more) is told to stop");
+            return self.send_away(client, true);
+        };
+        let worker = &mut self.workers[index];
+        if worker.life.is_child() && worker.life.pid() != Some(pid) {
+            let ours = worker.life.pid().unwrap_or_default();
+            let reason =
+                format!("connection {} has its worker already, pid {ours}", hello.connection);
+            return self.actions.push(Action::Refuse(client, reason));
+        }
+        if hello.worker != worker.plan.worker && !matches!(worker.life.phase(), Phase::Stopping(_))
+        {
+            info!(connection = %hello.connection, pid, has = %hello.worker, "its worker has another number and is replaced");
+            worker.life.introduced(pid, now);
+            worker.life.replace();
+        }
+        if matches!(worker.life.phase(), Phase::Replacing | Phase::Stopping(_) | Phase::Ended) {
+            return self.send_away(client, true);
+        }
+        let adopted = !worker.met && !worker.life.is_child();
+        worker.life.introduced(pid, now);
+        worker.state.introduced(hello);
+        worker.assigned.restart(hello.generation);
+        worker.met = true;
+        let earlier = worker.client.replace(client);
+        self.take_over(client, earlier, Peer::Worker(index));
+        if adopted {
+            info!(connection = %hello.connection, pid, carries = hello.inventory.len(), "adopted a running worker");
+            self.inherit(index, hello, now);
+        }
+        log_session(hello.connection, &hello.session);
+        self.refresh_standing(ProcessId::Worker(index));
+    }
+
+    /// What an adopted worker carries stays where it is, and stays wanted until the frontends have had time to speak.
+    fn inherit(&mut self, index: usize, hello: &WorkerHello, now: Instant) {
+        let source = self.fresh_source();
+        for report in &hello.inventory {
+            self.demand.add(source, report.instrument);
+            self.placement.keep(report.instrument, self.workers[index].plan.worker);
+        }
+        self.linger(source, now + INHERITED_DEMAND_LINGER);
+    }
+
+    fn frontend_hello(&mut self, client: ClientId, pid: u32, hello: &FrontendHello, now: Instant) {
+        let life = &mut self.frontend.life;
+        if life.is_child() && life.pid() != Some(pid) {
+            let reason = format!(
+                "this fleet has its frontend already, pid {}",
+                life.pid().unwrap_or_default()
+            );
+            return self.actions.push(Action::Refuse(client, reason));
+        }
+        if matches!(life.phase(), Phase::Replacing | Phase::Stopping(_) | Phase::Ended) {
+            return self.send_away(client, false);
+        }
+        life.introduced(pid, now);
+        info!(listening_on = %hello.listening_on, pid, "frontend connected");
+        self.frontend.listening_on.clone_from(&hello.listening_on);
+        let earlier = self.frontend.client.replace(client);
+        let fresh = self.fresh_source();
+        if let Some(source) = self.frontend.source.replace(fresh) {
+            // The same process says its demand anew at once; another one's clients need a moment to come back.
+            let same = self.frontend.source_pid == Some(pid);
+            let linger = if same { REPLACED_DEMAND_LINGER } else { LOST_FRONTEND_DEMAND_LINGER };
+            self.linger(source, now + linger);
+        }
+        self.frontend.source_pid = Some(pid);
+        self.take_over(client, earlier, Peer::Frontend);
+        self.send_universe(client);
+    }
+
+    /// Welcomes a client as the voice of a process; an earlier one is a connection that broke unnoticed.
+    fn take_over(&mut self, client: ClientId, earlier: Option<ClientId>, peer: Peer) {
+        if let Some(earlier) = earlier {
+            self.peers.remove(&earlier);
+            self.actions.push(Action::HangUp(earlier));
+        }
+        self.peers.insert(client, peer);
+        self.actions.push(Action::Welcome(client));
+    }
+
+    /// Welcomes a client only to tell it to stop.
+    fn send_away(&mut self, client: ClientId, is_worker: bool) {
+        self.peers.insert(client, Peer::Leaving);
+        self.actions.push(Action::Welcome(client));
+        self.actions.push(if is_worker {
+            Action::TellWorker(client, ToWorker::Stop)
+        } else {
+            Action::TellFrontend(client, ToFrontend::Stop)
+        });
+    }
+
+    fn send_universe(&mut self, client: ClientId) {
+        let mut parts = self.universe.chunks(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX);
+        let mut first = true;
+        while first || parts.len() > 0 {
+            let instruments = parts.next().unwrap_or_default().to_vec();
+            self.actions
+                .push(Action::TellFrontend(client, ToFrontend::Universe { first, instruments }));
+            first = false;
+        }
+    }
+}
+
+/// Says in the log what an operator should know of a session.
+fn log_session(connection: shm_layout::ConnectionId, report: &SessionReport) {
+    match &report.state {
+        SessionState::Alarm { error_id, message } => {
+            error!(%connection, error_id, "login refused for good: {message}; correct the configuration and restart");
+        }
+        SessionState::LoginRetry { error_id, message } => {
+            warn!(%connection, error_id, "login refused: {message}; it is tried again");
+        }
+        SessionState::Unreachable => {
+            warn!(%connection, "the front does not answer; the library goes on trying")
+        }
+        SessionState::Disconnected { reason } => {
+            warn!(%connection, reason = format!("{reason:#x}"), "the front is away; the library reconnects");
+        }
+        SessionState::Ready => info!(%connection, epoch = %report.epoch, "session ready"),
+        SessionState::Connecting | SessionState::LoggingIn => {}
+    }
+}

@@ -1,0 +1,550 @@
+//! The fleet's decisions under histories: examples and random ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use shm_layout::clock::monotonic;
+use shm_layout::control::{
+    Assignment, FromFrontend, FromWorker, FrontendHello, Hello, InstrumentReport, InstrumentState,
+    Role, SessionReport, SessionState, WorkerHello, WorkerProcess,
+};
+use shm_layout::version::CONTROL_PROTOCOL;
+use shm_layout::{
+    BrokerId, ConnectionId, Epoch, FrontAddr, Generation, Incarnation, InstrumentId, WorkerId,
+};
+
+use super::*;
+use crate::limits::{
+    INHERITED_DEMAND_LINGER, PLAN_INTERVAL, REPLACED_DEMAND_LINGER, RESTART_DELAY_FIRST,
+};
+
+fn id(n: u32) -> InstrumentId {
+    InstrumentId::parse(&format!("rb{n:04}")).unwrap()
+}
+
+fn ids(range: std::ops::Range<u32>) -> Vec<InstrumentId> {
+    range.map(id).collect()
+}
+
+fn connection(index: u32, room: u32, found: Found) -> PlannedConnection {
+    PlannedConnection {
+        connection_id: ConnectionId::parse(&format!("c{index}")).unwrap(),
+        worker: WorkerId(index),
+        broker_id: BrokerId::parse("9999").unwrap(),
+        front_addr: FrontAddr::parse("tcp://127.0.0.1:1").unwrap(),
+        max_subscriptions: room,
+        priority: 1,
+        enabled: true,
+        found,
+    }
+}
+
+fn plan(rooms: &[u32], found: Found) -> FleetPlan {
+    FleetPlan {
+        instance: Instance::default(),
+        connections: (0..)
+            .zip(rooms)
+            .map(|(index, room)| connection(index, *room, found))
+            .collect(),
+        frontend: found,
+        universe: Vec::new(),
+        always_on: Vec::new(),
+        auto_failover: true,
+        notices: Vec::new(),
+    }
+}
+
+/// The world around a fleet: processes that obey it as the contract says.
+struct World {
+    fleet: Fleet,
+    now: Instant,
+    next_client: u64,
+    next_pid: u32,
+    alive: BTreeMap<u32, ProcessId>,
+    workers: BTreeMap<usize, Carrier>,
+    said: Vec<Action>,
+}
+
+/// A worker process.
+#[derive(Default, Clone)]
+struct Carrier {
+    pid: u32,
+    client: Option<ClientId>,
+    has: Option<Generation>,
+    carries: BTreeSet<InstrumentId>,
+}
+
+impl World {
+    fn new(plan: FleetPlan) -> Self {
+        let now = monotonic();
+        let fleet = Fleet::new(plan, now);
+        let mut world = Self {
+            fleet,
+            now,
+            next_client: 0,
+            next_pid: 100,
+            alive: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            said: Vec::new(),
+        };
+        world.pass(Duration::ZERO);
+        world
+    }
+
+    /// A fleet whose processes have all said hello.
+    fn running(rooms: &[u32]) -> Self {
+        let mut world = Self::new(plan(rooms, Found::Nothing));
+        (0..rooms.len()).for_each(|index| {
+            world.worker_hello(index);
+        });
+        world.frontend_hello();
+        world.pass(PLAN_INTERVAL);
+        world
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.fleet.turn(self.now);
+        let actions = self.fleet.take_actions();
+        actions.iter().for_each(|action| self.obey(action));
+        self.said.extend(actions);
+    }
+
+    fn obey(&mut self, action: &Action) {
+        match action {
+            Action::Spawn(process) => {
+                self.next_pid += 1;
+                self.alive.insert(self.next_pid, *process);
+                if let ProcessId::Worker(index) = process {
+                    self.workers
+                        .insert(*index, Carrier { pid: self.next_pid, ..Carrier::default() });
+                }
+                self.fleet.spawned(*process, self.next_pid);
+            }
+            Action::TellWorker(client, ToWorker::Assign(assignment)) => {
+                self.assign(*client, assignment)
+            }
+            _ => {}
+        }
+    }
+
+    fn assign(&mut self, client: ClientId, assignment: &Assignment) {
+        let Some(worker) = self.workers.values_mut().find(|worker| worker.client == Some(client))
+        else {
+            return;
+        };
+        let (generation, after) = match assignment {
+            Assignment::Whole { generation, instruments } => {
+                worker.carries = instruments.iter().copied().collect();
+                (*generation, worker.has)
+            }
+            Assignment::Change { generation, after, add, remove } => {
+                remove.iter().for_each(|instrument| assert!(worker.carries.remove(instrument)));
+                worker.carries.extend(add);
+                (*generation, Some(*after))
+            }
+        };
+        assert_eq!(after, worker.has, "it does not follow");
+        assert!(Some(generation) > worker.has, "it is not newer");
+        worker.has = Some(generation);
+    }
+
+    fn hello(&mut self, pid: u32, role: Role) -> ClientId {
+        self.next_client += 1;
+        let client = ClientId(self.next_client);
+        let hello = Hello { protocol: CONTROL_PROTOCOL, instance: Instance::default(), pid, role };
+        self.fleet.hello(client, &hello, self.now);
+        client
+    }
+
+    fn worker_hello(&mut self, index: usize) -> ClientId {
+        let carrier = self.workers[&index].clone();
+        let reports = carrier.carries.iter().map(|instrument| InstrumentReport {
+            instrument: *instrument,
+            state: InstrumentState::Ticking,
+        });
+        let hello = WorkerHello {
+            connection: ConnectionId::parse(&format!("c{index}")).unwrap(),
+            worker: WorkerId(u32::try_from(index).unwrap()),
+            incarnation: Incarnation(u64::from(carrier.pid)),
+            library_version: "v6.7.13".into(),
+            generation: carrier.has,
+            session: SessionReport {
+                state: SessionState::Ready,
+                epoch: Epoch(1),
+                trading_day: None,
+            },
+            inventory: reports.collect(),
+        };
+        let client = self.hello(carrier.pid, Role::Worker(Box::new(hello)));
+        self.workers.get_mut(&index).unwrap().client = Some(client);
+        client
+    }
+
+    fn frontend_pid(&self) -> u32 {
+        self.alive
+            .iter()
+            .find(|(_, process)| **process == ProcessId::Frontend)
+            .map_or(50, |(pid, _)| *pid)
+    }
+
+    fn frontend_hello(&mut self) -> ClientId {
+        let role = Role::Frontend(FrontendHello { listening_on: "127.0.0.1:7799".into() });
+        self.hello(self.frontend_pid(), role)
+    }
+
+    fn want(
+        &mut self,
+        client: ClientId,
+        first: bool,
+        add: Vec<InstrumentId>,
+        remove: Vec<InstrumentId>,
+    ) {
+        self.fleet.frontend_said(client, FromFrontend::Demand { first, add, remove }, self.now);
+        self.pass(PLAN_INTERVAL);
+    }
+
+    fn session(&mut self, index: usize, state: SessionState) {
+        let report = SessionReport { state, epoch: Epoch(1), trading_day: None };
+        let client = self.workers[&index].client.unwrap();
+        self.fleet.worker_said(client, FromWorker::Session(report), self.now);
+        self.pass(PLAN_INTERVAL);
+    }
+
+    fn die(&mut self, index: usize, exit: Exit) {
+        let pid = self.workers[&index].pid;
+        self.alive.remove(&pid);
+        self.workers.remove(&index);
+        self.fleet.exited(ProcessId::Worker(index), pid, exit, self.now);
+    }
+
+    fn carried(&self) -> Vec<usize> {
+        self.workers.values().map(|worker| worker.carries.len()).collect()
+    }
+
+    fn frontend_client(&self) -> ClientId {
+        self.fleet.frontend.client.unwrap()
+    }
+}
+
+#[test]
+fn everything_is_started_at_once_and_only_once() {
+    let mut world = World::new(plan(&[1, 1], Found::Nothing));
+    assert_eq!(world.alive.len(), 3);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.alive.len(), 3);
+    let status = world.fleet.status(world.now, 0);
+    assert!(status.workers.iter().all(|worker| worker.process == WorkerProcess::Starting));
+}
+
+#[test]
+fn a_wish_reaches_a_worker_and_its_end_too() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    assert_eq!(world.carried(), [2, 2]);
+    world.want(frontend, false, vec![], ids(0..4));
+    assert_eq!(world.carried(), [0, 0]);
+}
+
+#[test]
+fn a_burst_of_wishes_is_one_plan() {
+    let mut world = World::running(&[30_000]);
+    let (frontend, plans) = (world.frontend_client(), world.fleet.counters().plans);
+    for n in 0..25_000 {
+        let wish = FromFrontend::Demand { first: n == 0, add: vec![id(n)], remove: vec![] };
+        world.fleet.frontend_said(frontend, wish, world.now);
+    }
+    world.pass(PLAN_INTERVAL);
+    assert_eq!((world.carried(), world.fleet.counters().plans - plans), (vec![25_000], 1));
+}
+
+#[test]
+fn a_worker_that_died_comes_back_and_gets_its_instruments_again() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    let before = world.workers[&0].carries.clone();
+    world.die(0, Exit::Signal(9, false));
+    world.pass(RESTART_DELAY_FIRST);
+    world.worker_hello(0);
+    world.pass(PLAN_INTERVAL);
+    assert_eq!(world.workers[&0].carries, before);
+    assert_eq!(world.workers[&1].carries.len(), 2, "the other is not touched");
+    assert_eq!(world.fleet.status(world.now, 0).workers[0].restarts, 1);
+}
+
+#[test]
+fn what_a_refused_login_cannot_carry_others_do() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    world.session(0, SessionState::Alarm { error_id: 3, message: String::new() });
+    assert_eq!(world.carried(), [0, 4]);
+    world.die(1, Exit::Code(64));
+    world.pass(Duration::from_secs(60));
+    let status = world.fleet.status(world.now, 0);
+    assert_eq!((status.waiting_for_room, status.workers[1].process), (4, WorkerProcess::Failed));
+    assert!(!world.workers.contains_key(&1), "it is not started again");
+}
+
+#[test]
+fn a_frontend_that_says_its_demand_anew_in_parts_releases_nothing() {
+    let mut world = World::running(&[10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..6), vec![]);
+    let again = world.frontend_hello();
+    world.want(again, true, ids(0..3), vec![]);
+    world.want(again, false, ids(3..5), vec![]);
+    assert_eq!(world.carried(), [6]);
+    world.pass(REPLACED_DEMAND_LINGER);
+    assert_eq!(world.carried(), [5], "what was not said again goes");
+}
+
+#[test]
+fn the_demand_of_a_dead_frontend_waits_for_its_clients() {
+    let mut world = World::running(&[10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..3), vec![]);
+    let pid = world.frontend_pid();
+    world.alive.remove(&pid);
+    world.fleet.exited(ProcessId::Frontend, pid, Exit::Signal(9, false), world.now);
+    world.pass(RESTART_DELAY_FIRST);
+    let next = world.frontend_hello();
+    world.want(next, true, vec![], vec![]);
+    assert_eq!(world.carried(), [3]);
+    world.want(next, false, ids(0..2), vec![]);
+    world.pass(LOST_FRONTEND_DEMAND_LINGER);
+    assert_eq!(world.carried(), [2]);
+}
+
+#[test]
+fn a_lost_connection_to_the_frontend_ends_no_demand() {
+    let mut world = World::running(&[10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..3), vec![]);
+    world.fleet.gone(frontend);
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(world.carried(), [3]);
+}
+
+#[test]
+fn a_new_coordinator_takes_over_without_touching_anything() {
+    let mut found = plan(&[10, 10], Found::Running { pid: Some(1) });
+    found.always_on = vec![id(1), id(9)];
+    let mut world = World::new(found);
+    assert!(world.alive.is_empty(), "nothing is started");
+    for (index, range) in [(0, 0..3), (1, 3..7)] {
+        let carries = ids(range).into_iter().collect();
+        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, client: None };
+        world.workers.insert(index, carrier);
+    }
+    world.worker_hello(0);
+    world.pass(PLAN_INTERVAL);
+    assert!(
+        world.said.iter().all(|action| !matches!(action, Action::TellWorker(..))),
+        "the other is awaited"
+    );
+    world.worker_hello(1);
+    world.pass(PLAN_INTERVAL);
+    let mut kept = world.workers[&0].carries.clone();
+    kept.extend(&world.workers[&1].carries);
+    assert!(ids(0..7).iter().all(|instrument| kept.contains(instrument)));
+    assert!(world.workers[&0].carries.is_superset(&ids(0..3).into_iter().collect()));
+    assert!(world.workers[&1].carries.is_superset(&ids(3..7).into_iter().collect()));
+    assert!(kept.contains(&id(9)), "and what is new found its place");
+    let frontend = world.frontend_hello();
+    world.want(frontend, true, ids(0..5), vec![]);
+    world.pass(INHERITED_DEMAND_LINGER);
+    let status = world.fleet.status(world.now, 0);
+    assert_eq!((status.wanted, status.placed), (6, 6), "what nobody asked for again is let go");
+}
+
+#[test]
+fn a_found_worker_that_never_speaks_holds_the_others_up_for_a_while_only() {
+    let mut found = plan(&[10, 10], Found::Nothing);
+    found.connections[0].found = Found::Running { pid: Some(1) };
+    let mut world = World::new(found);
+    world.worker_hello(1);
+    let frontend = world.frontend_hello();
+    world.want(frontend, true, ids(0..4), vec![]);
+    assert_eq!(world.carried(), [0]);
+    world.pass(crate::limits::ADOPTION_WAIT);
+    assert_eq!(world.carried(), [2]);
+    world.fleet.lock_free(ProcessId::Worker(0), world.now);
+    world.pass(RESTART_DELAY_FIRST);
+    world.worker_hello(0);
+    world.pass(PLAN_INTERVAL);
+    assert_eq!(world.carried(), [2, 2]);
+}
+
+#[test]
+fn strangers_are_told_to_stop_and_doubles_are_refused() {
+    let mut world = World::running(&[10]);
+    world.workers.insert(7, Carrier { pid: 7, ..Carrier::default() });
+    let stranger = world.worker_hello(7);
+    world.pass(Duration::ZERO);
+    assert!(world.said.contains(&Action::TellWorker(stranger, ToWorker::Stop)));
+    world.workers.get_mut(&0).unwrap().pid = 4711;
+    let double = world.worker_hello(0);
+    world.pass(Duration::ZERO);
+    assert!(
+        world
+            .said
+            .iter()
+            .any(|action| matches!(action, Action::Refuse(client, _) if *client == double))
+    );
+}
+
+#[test]
+fn processes_with_other_settings_are_replaced() {
+    let mut outdated = plan(&[10], Found::Nothing);
+    outdated.connections[0].found = Found::Outdated { pid: Some(77) };
+    let mut world = World::new(outdated);
+    assert!(world.said.contains(&Action::Terminate(ProcessId::Worker(0), 77)));
+    world.fleet.lock_free(ProcessId::Worker(0), world.now);
+    world.pass(Duration::ZERO);
+    assert!(world.workers.contains_key(&0), "started anew without a delay");
+}
+
+#[test]
+fn frontends_stop_before_workers() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.said.clear();
+    world.fleet.stop(world.now);
+    world.pass(Duration::ZERO);
+    assert_eq!(world.said, [Action::TellFrontend(frontend, ToFrontend::Stop)]);
+    world.fleet.exited(ProcessId::Frontend, world.frontend_pid(), Exit::Code(0), world.now);
+    world.pass(Duration::ZERO);
+    let stops =
+        world.said.iter().filter(|action| matches!(action, Action::TellWorker(_, ToWorker::Stop)));
+    assert_eq!(stops.count(), 2);
+    assert!(!world.fleet.is_stopped());
+    world.die(0, Exit::Code(0));
+    world.die(1, Exit::Code(0));
+    world.pass(Duration::ZERO);
+    assert!(world.fleet.is_stopped() && world.fleet.left_behind().is_empty());
+}
+
+#[test]
+fn nothing_is_started_any_more_once_the_end_began() {
+    let mut world = World::running(&[10, 10]);
+    world.die(0, Exit::Signal(11, true));
+    world.fleet.stop(world.now);
+    world.die(1, Exit::Signal(11, true));
+    world.said.clear();
+    world.pass(Duration::from_millis(1000));
+    assert!(
+        world.said.iter().all(|action| !matches!(action, Action::Spawn(_))),
+        "{:?}",
+        world.said
+    );
+    world.fleet.exited(ProcessId::Frontend, world.frontend_pid(), Exit::Code(0), world.now);
+    world.pass(Duration::ZERO);
+    assert!(world.fleet.is_stopped());
+}
+
+#[test]
+fn a_stop_ends_whatever_the_processes_do() {
+    let mut world = World::running(&[10]);
+    world.fleet.stop(world.now);
+    let mut steps = 0;
+    while !world.fleet.is_stopped() {
+        let due = world.fleet.next_deadline().expect("something is due");
+        world.pass(due.saturating_duration_since(world.now));
+        steps += 1;
+        assert!(steps < 20);
+    }
+    let kills = world.said.iter().filter(|action| matches!(action, Action::Kill(..))).count();
+    assert_eq!((kills, world.fleet.left_behind().len()), (2, 2));
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Want(u32),
+    Leave(u32),
+    Die(usize),
+    Detach(usize),
+    DropFrontend,
+    Alarm(usize),
+    Pass(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (0..30_u32).prop_map(Event::Want),
+        4 => (0..30_u32).prop_map(Event::Leave),
+        1 => (0..3_usize).prop_map(Event::Die),
+        1 => (0..3_usize).prop_map(Event::Detach),
+        1 => Just(Event::DropFrontend),
+        1 => (0..3_usize).prop_map(Event::Alarm),
+        3 => (0..2000_u64).prop_map(Event::Pass),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, once everybody is back and time has passed, exactly the wanted instruments are carried.
+    #[test]
+    fn what_is_wanted_is_carried_in_the_end(
+        rooms in prop::collection::vec(8..20_u32, 3),
+        events in prop::collection::vec(event(), 0..80),
+    ) {
+        let mut world = World::running(&rooms);
+        let mut wanted = BTreeSet::new();
+        for event in events {
+            match event {
+                Event::Want(n) => {
+                    wanted.insert(id(n));
+                    if let Some(client) = world.fleet.frontend.client {
+                        world.want(client, false, vec![id(n)], vec![]);
+                    }
+                }
+                Event::Leave(n) => {
+                    wanted.remove(&id(n));
+                    if let Some(client) = world.fleet.frontend.client {
+                        world.want(client, false, vec![], vec![id(n)]);
+                    }
+                }
+                Event::Die(index) if world.workers.contains_key(&index) => world.die(index, Exit::Signal(11, true)),
+                Event::Detach(index) => {
+                    if let Some(client) = world.workers.get_mut(&index).and_then(|worker| worker.client.take()) {
+                        world.fleet.gone(client);
+                    }
+                }
+                Event::DropFrontend => {
+                    if let Some(client) = world.fleet.frontend.client {
+                        world.fleet.gone(client);
+                    }
+                }
+                Event::Alarm(index) => {
+                    if world.workers.get(&index).is_some_and(|worker| worker.client.is_some()) {
+                        world.session(index, SessionState::Alarm { error_id: 3, message: String::new() });
+                    }
+                }
+                Event::Pass(ms) => world.pass(Duration::from_millis(ms)),
+                Event::Die(_) => {}
+            }
+            for (index, worker) in &world.workers {
+                prop_assert!(worker.carries.len() <= rooms[*index] as usize, "over capacity");
+            }
+        }
+        // Everybody comes back, fronts and all.
+        world.pass(Duration::from_secs(60));
+        for index in 0..3 {
+            world.worker_hello(index);
+        }
+        let frontend = world.frontend_hello();
+        world.want(frontend, true, wanted.iter().copied().collect(), vec![]);
+        world.pass(Duration::from_secs(60));
+        world.pass(PLAN_INTERVAL);
+        let carried: BTreeSet<_> = world.workers.values().flat_map(|worker| worker.carries.iter().copied()).collect();
+        let total: usize = world.carried().iter().sum();
+        let room: usize = rooms.iter().map(|room| *room as usize).sum();
+        prop_assert_eq!(total, carried.len(), "carried twice");
+        prop_assert!(carried.is_subset(&wanted));
+        prop_assert_eq!(carried.len(), wanted.len().min(room));
+        prop_assert_eq!(world.fleet.status(world.now, 0).waiting_for_room as usize, wanted.len() - carried.len());
+    }
+}

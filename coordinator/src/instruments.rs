@@ -1,0 +1,338 @@
+//! The universe: which instruments the operator lists.
+//!
+//! A CSV file with a header; `instrument_id` is the only column that must be there. Lines that begin with `#` are
+//! comments. The list limits nothing: an instrument it does not name is subscribed all the same.
+
+use std::collections::HashMap;
+
+use shm_layout::control::ListedInstrument;
+use shm_layout::limits::UNIVERSE_INSTRUMENTS_MAX;
+use shm_layout::{ExchangeId, InstrumentId, product};
+
+use crate::config::Fault;
+
+/// The columns an instruments file may have.
+pub const COLUMNS: [&str; 7] = [
+    "instrument_id",
+    "exchange_id",
+    "product_id",
+    "product_class",
+    "volume_multiple",
+    "price_tick",
+    "always_on",
+];
+
+/// CTP's classes of products, by their names in the API.
+const PRODUCT_CLASSES: [&str; 6] =
+    ["futures", "options", "combination", "spot", "efp", "spot_option"];
+
+/// The listed instruments.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Universe {
+    /// In the order of the file.
+    pub instruments: Vec<Listing>,
+}
+
+/// One listed instrument.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// Its id.
+    pub instrument: InstrumentId,
+    /// Its exchange: the file's, or the product's.
+    pub exchange: ExchangeId,
+    /// Its product, when the file says.
+    pub product: Option<String>,
+    /// Its product's class, when the file says.
+    pub product_class: Option<String>,
+    /// Units in one lot, when the file says.
+    pub volume_multiple: Option<u32>,
+    /// The least step of its price, when the file says.
+    pub price_tick: Option<f64>,
+    /// Subscribed without any client.
+    pub always_on: bool,
+}
+
+// === impl Universe ===
+
+impl Universe {
+    /// Reads an instruments file.
+    ///
+    /// # Errors
+    /// Every fault, each with its line and column.
+    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        let mut reader = csv::ReaderBuilder::new()
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let mut faults = Vec::new();
+        let columns = match reader.headers() {
+            Ok(header) => Columns::of(header, &mut faults),
+            Err(error) => {
+                faults.push(csv_fault(&error));
+                return Err(faults);
+            }
+        };
+        let mut universe = Self::default();
+        let mut first_at = HashMap::new();
+        for record in reader.records() {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    faults.push(csv_fault(&error));
+                    continue;
+                }
+            };
+            let line = record.position().map_or(0, csv::Position::line);
+            let Some(listing) = columns.read(&record, line, &mut faults) else { continue };
+            if let Some(first) = first_at.insert(listing.instrument, line) {
+                let what = format!("{} is already listed on line {first}", listing.instrument);
+                faults.push(fault_at(line, "instrument_id", what));
+            }
+            universe.instruments.push(listing);
+        }
+        if universe.instruments.len() > UNIVERSE_INSTRUMENTS_MAX {
+            let what = format!(
+                "{} instruments are listed; at most {UNIVERSE_INSTRUMENTS_MAX} are possible",
+                universe.instruments.len()
+            );
+            faults.push(Fault { place: String::new(), what });
+        }
+        if faults.is_empty() { Ok(universe) } else { Err(faults) }
+    }
+
+    /// A universe of bare ids, as a recording or a demonstration names them.
+    pub fn of_ids(ids: impl IntoIterator<Item = InstrumentId>) -> Self {
+        let listing = |instrument: InstrumentId| Listing {
+            instrument,
+            exchange: product::exchange_of(instrument.as_str()),
+            product: None,
+            product_class: None,
+            volume_multiple: None,
+            price_tick: None,
+            always_on: false,
+        };
+        Self { instruments: ids.into_iter().map(listing).collect() }
+    }
+
+    /// The list as frontends get it.
+    #[must_use]
+    pub fn listed(&self) -> Vec<ListedInstrument> {
+        self.instruments
+            .iter()
+            .map(|listing| ListedInstrument {
+                instrument: listing.instrument,
+                exchange: listing.exchange,
+            })
+            .collect()
+    }
+
+    /// The instruments that are subscribed without any client.
+    #[must_use]
+    pub fn always_on(&self) -> Vec<InstrumentId> {
+        self.instruments
+            .iter()
+            .filter(|listing| listing.always_on)
+            .map(|listing| listing.instrument)
+            .collect()
+    }
+}
+
+/// Where the file keeps each column.
+struct Columns {
+    of: HashMap<&'static str, usize>,
+}
+
+impl Columns {
+    fn of(header: &csv::StringRecord, faults: &mut Vec<Fault>) -> Self {
+        let line = header.position().map_or(1, csv::Position::line);
+        let mut of = HashMap::new();
+        for (index, name) in header.iter().enumerate() {
+            match COLUMNS.into_iter().find(|known| *known == name) {
+                None => faults.push(fault_at(
+                    line,
+                    name,
+                    format!("unknown column; known are {}", COLUMNS.join(", ")),
+                )),
+                Some(known) => {
+                    if of.insert(known, index).is_some() {
+                        faults.push(fault_at(line, name, "this column is given twice".into()));
+                    }
+                }
+            }
+        }
+        if !of.contains_key("instrument_id") {
+            let what =
+                "the header must name the column instrument_id; the first line is the header"
+                    .into();
+            faults.push(fault_at(line, "instrument_id", what));
+        }
+        Self { of }
+    }
+
+    fn read(
+        &self,
+        record: &csv::StringRecord,
+        line: u64,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Listing> {
+        let field = |column: &str| {
+            self.of.get(column).and_then(|index| record.get(*index)).filter(|text| !text.is_empty())
+        };
+        let faults_before = faults.len();
+        let mut fault = |column: &str, what: String| faults.push(fault_at(line, column, what));
+        let id = self.of.get("instrument_id").and_then(|index| record.get(*index))?;
+        let instrument =
+            InstrumentId::parse(id).map_err(|error| fault("instrument_id", error.to_string())).ok();
+        let inferred = product::exchange_of(id);
+        let exchange = match field("exchange_id") {
+            None => inferred,
+            Some(name) => match ExchangeId::known(name) {
+                None => {
+                    let known = ExchangeId::KNOWN.map(|exchange| exchange.to_string()).join(", ");
+                    fault("exchange_id", format!("{name:?} is not an exchange; known are {known}"));
+                    inferred
+                }
+                Some(named) => {
+                    if !inferred.is_unknown() && named != inferred {
+                        let product = product::product_of(id);
+                        fault(
+                            "exchange_id",
+                            format!("{id} stands at {name}, but {product} is traded at {inferred}"),
+                        );
+                    }
+                    named
+                }
+            },
+        };
+        let product_class = field("product_class").map(str::to_owned);
+        if let Some(class) = &product_class
+            && !PRODUCT_CLASSES.contains(&class.as_str())
+        {
+            fault(
+                "product_class",
+                format!("{class:?} is not a class; known are {}", PRODUCT_CLASSES.join(", ")),
+            );
+        }
+        let volume_multiple = field("volume_multiple")
+            .map(|text| (text, text.parse::<u32>().ok().filter(|n| *n > 0)));
+        if let Some((text, None)) = volume_multiple {
+            fault("volume_multiple", format!("{text:?} is not a whole number above zero"));
+        }
+        let price_tick = field("price_tick").map(|text| {
+            (text, text.parse::<f64>().ok().filter(|tick| tick.is_finite() && *tick > 0.0))
+        });
+        if let Some((text, None)) = price_tick {
+            fault("price_tick", format!("{text:?} is not a number above zero"));
+        }
+        let always_on = match field("always_on") {
+            None | Some("false" | "0" | "no") => false,
+            Some("true" | "1" | "yes") => true,
+            Some(other) => {
+                fault("always_on", format!("{other:?} is neither true nor false"));
+                false
+            }
+        };
+        let product = field("product_id").map(str::to_owned);
+        let sound = faults.len() == faults_before;
+        sound.then_some(Listing {
+            instrument: instrument?,
+            exchange,
+            product,
+            product_class,
+            volume_multiple: volume_multiple.and_then(|(_, number)| number),
+            price_tick: price_tick.and_then(|(_, number)| number),
+            always_on,
+        })
+    }
+}
+
+fn fault_at(line: u64, column: &str, what: String) -> Fault {
+    Fault { place: format!("line {line} column {column}"), what }
+}
+
+fn csv_fault(error: &csv::Error) -> Fault {
+    let (line, what) = match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => (
+            pos.as_ref().map_or(0, csv::Position::line),
+            format!("has {len} fields; the header has {expected_len}"),
+        ),
+        _ => (error.position().map_or(0, csv::Position::line), error.to_string()),
+    };
+    Fault { place: format!("line {line}"), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults_of(text: &str) -> Vec<String> {
+        Universe::parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn reads_a_list_in_its_order() {
+        let universe = Universe::parse(
+            "# an example\ninstrument_id,exchange_id,product_id,product_class,volume_multiple,price_tick,always_on\n\
+             rb2705,SHFE,rb,futures,10,1,true\nSPD JR009&JR103,,,combination,,,\nzzz99,,,,,0.05,no\n",
+        )
+        .unwrap();
+        let ids: Vec<_> =
+            universe.instruments.iter().map(|listing| listing.instrument.to_string()).collect();
+        assert_eq!(ids, ["rb2705", "SPD JR009&JR103", "zzz99"]);
+        assert_eq!(universe.instruments[1].exchange, ExchangeId::CZCE);
+        assert_eq!(universe.instruments[2].exchange, ExchangeId::UNKNOWN);
+        assert_eq!(universe.instruments[0].price_tick, Some(1.0));
+        assert_eq!(universe.always_on().len(), 1);
+        assert_eq!(universe.listed()[0].exchange, ExchangeId::SHFE);
+    }
+
+    #[test]
+    fn one_column_is_enough() {
+        let universe = Universe::parse("instrument_id\nrb2705\n\nau2706\n").unwrap();
+        assert_eq!(universe.instruments.len(), 2);
+        assert_eq!(Universe::parse("instrument_id\n").unwrap(), Universe::default());
+    }
+
+    #[test]
+    fn every_fault_names_its_line_and_column() {
+        let text = "# c\ninstrument_id,exchange_id,volume_multiple,price_tick,always_on,product_class\n\
+                    rb2705,DCE,10,1,true,futures\n\
+                    rb\"2706,SHFE,10,1,true,futures\n\
+                    au2706,NYSE,0,-1,maybe,paper\n\
+                    cu2706,SHFE\n\
+                    rb2707,,,,,\n\
+                    rb2707,,,,,\n";
+        assert_eq!(
+            faults_of(text),
+            [
+                "line 3 column exchange_id: rb2705 stands at DCE, but rb is traded at SHFE",
+                "line 4 column instrument_id: instrument id \"rb\\\"2706\" holds a character that no exchange uses (printable ASCII without quotes and backslash)",
+                "line 5 column exchange_id: \"NYSE\" is not an exchange; known are SHFE, INE, DCE, CZCE, CFFEX, GFEX, SSE, SZSE",
+                "line 5 column product_class: \"paper\" is not a class; known are futures, options, combination, spot, efp, spot_option",
+                "line 5 column volume_multiple: \"0\" is not a whole number above zero",
+                "line 5 column price_tick: \"-1\" is not a number above zero",
+                "line 5 column always_on: \"maybe\" is neither true nor false",
+                "line 6: has 2 fields; the header has 6",
+                "line 8 column instrument_id: rb2707 is already listed on line 7",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_header_is_checked() {
+        assert_eq!(
+            faults_of("rb2705,SHFE\n")[2],
+            "line 1 column instrument_id: the header must name the column instrument_id; the first line is the header"
+        );
+        assert_eq!(
+            faults_of("instrument_id,instrument_id\n"),
+            ["line 1 column instrument_id: this column is given twice"]
+        );
+        assert_eq!(
+            faults_of("instrument_id,expiry\n"),
+            [
+                "line 1 column expiry: unknown column; known are instrument_id, exchange_id, product_id, product_class, volume_multiple, price_tick, always_on"
+            ]
+        );
+    }
+}

@@ -1,0 +1,493 @@
+//! The life of one supervised process, whoever started it. Pure: it decides, the driver acts.
+//!
+//! ```text
+//!             start            spawned, hello                control connection lost
+//!  BackingOff ------> Starting --------------> Running <--------------------------> Detached
+//!      ^                 |                        |           hello                    |
+//!      +-----------------+------------------------+------------------------------------+   died (a delay follows)
+//!                        +--> Failed                                                       exit code 64: no start helps
+//!
+//!  Adopting --hello--> Running       the process of an earlier coordinator: found alive by its lock file
+//!  Replacing --gone--> Starting      one with other settings than ours: asked to end, then started anew
+//!  any ----stop------> Stopping --gone--> Ended
+//! ```
+//!
+//! A process that says nothing for two health checks in a row, and for [`HUNG_AFTER`], is taken for hung and killed.
+
+use std::time::Instant;
+
+use crate::limits::{
+    HUNG_AFTER, HURRIED_KILL_AFTER, STOP_GIVE_UP_AFTER, STOP_KILL_AFTER, STOP_TERMINATE_AFTER,
+};
+use crate::restart_policy::{EXIT_REFUSED, RestartPolicy};
+
+/// Where a process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Switched off: never started.
+    Disabled,
+    /// Dead; the next start is due at this time.
+    BackingOff(Instant),
+    /// Started; no hello yet.
+    Starting,
+    /// It runs and is connected.
+    Running,
+    /// It runs; its control connection is gone.
+    Detached,
+    /// It runs, left by an earlier coordinator; no hello yet.
+    Adopting,
+    /// It runs with settings that are no longer ours and was asked to end.
+    Replacing,
+    /// It refused its settings.
+    Failed,
+    /// It was asked to end since the fleet stops; how far that went.
+    Stopping(Insistence),
+    /// The fleet stops and this one is gone.
+    Ended,
+}
+
+/// How far a stop went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Insistence {
+    asked_at: Instant,
+    terminated: bool,
+    killed_at: Option<Instant>,
+    hurried: bool,
+    given_up: bool,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal; true when it left a core.
+    Signal(i32, bool),
+    /// Nobody knows: it was not our child.
+    Unknown,
+}
+
+/// What is to be done to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urge {
+    /// Start it.
+    Spawn,
+    /// SIGTERM.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+/// One supervised process.
+#[derive(Debug)]
+pub struct Life {
+    phase: Phase,
+    pid: Option<u32>,
+    /// True when it is our child: its end is told by the system, otherwise its lock file is probed.
+    child: bool,
+    started_at: Option<Instant>,
+    policy: RestartPolicy,
+    restarts: u64,
+    /// It died and was not started since.
+    dead: bool,
+    last_exit: Option<String>,
+    /// Something was heard since the last health check, and before it.
+    heard: bool,
+    heard_at: Instant,
+    suspect: bool,
+}
+
+// === impl Life ===
+
+impl Life {
+    /// A process to be started at once, or never when it is switched off.
+    #[must_use]
+    pub fn new(enabled: bool, now: Instant) -> Self {
+        let phase = if enabled { Phase::BackingOff(now) } else { Phase::Disabled };
+        Self {
+            phase,
+            pid: None,
+            child: false,
+            started_at: None,
+            policy: RestartPolicy::default(),
+            restarts: 0,
+            dead: false,
+            last_exit: None,
+            heard: true,
+            heard_at: now,
+            suspect: false,
+        }
+    }
+
+    /// A process found alive at the start. With our settings it is awaited, otherwise it is to be replaced.
+    #[must_use]
+    pub fn found(pid: Option<u32>, settings_agree: bool, now: Instant) -> Self {
+        let phase = if settings_agree { Phase::Adopting } else { Phase::Replacing };
+        Self { phase, pid, ..Self::new(true, now) }
+    }
+
+    /// What is due now, if anything. Ask again after acting on it.
+    pub fn due(&mut self, now: Instant) -> Option<Urge> {
+        match &mut self.phase {
+            Phase::BackingOff(until) if *until <= now => {
+                self.phase = Phase::Starting;
+                self.started_at = Some(now);
+                self.restarts += u64::from(std::mem::take(&mut self.dead));
+                self.heard(now);
+                Some(Urge::Spawn)
+            }
+            Phase::Stopping(insistence) => insistence.due(now),
+            _ => None,
+        }
+    }
+
+    /// When something will be due.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::BackingOff(until) => Some(*until),
+            Phase::Stopping(insistence) => insistence.next_deadline(),
+            _ => None,
+        }
+    }
+
+    /// It was started with this pid.
+    pub fn spawned(&mut self, pid: u32) {
+        (self.pid, self.child) = (Some(pid), true);
+    }
+
+    /// It could not be started.
+    pub fn spawn_failed(&mut self, why: String, now: Instant) {
+        self.last_exit = Some(why);
+        self.ended(now);
+    }
+
+    /// It said hello. A process of our own has the pid we know; another is adopted.
+    pub fn introduced(&mut self, pid: u32, now: Instant) {
+        self.child &= self.pid == Some(pid);
+        self.pid = Some(pid);
+        self.heard(now);
+        if !matches!(self.phase, Phase::Stopping(_) | Phase::Replacing | Phase::Disabled) {
+            self.phase = Phase::Running;
+        }
+    }
+
+    /// Something came from it.
+    pub fn heard(&mut self, now: Instant) {
+        (self.heard, self.heard_at, self.suspect) = (true, now, false);
+    }
+
+    /// Its control connection is gone.
+    pub fn detached(&mut self) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Detached;
+        }
+    }
+
+    /// It is to end and come back with other settings.
+    pub fn replace(&mut self) {
+        if !matches!(self.phase, Phase::Stopping(_) | Phase::Ended) {
+            self.phase = Phase::Replacing;
+        }
+    }
+
+    /// It ended.
+    pub fn exited(&mut self, exit: Exit, now: Instant) {
+        if self.phase != Phase::Replacing {
+            self.last_exit = Some(exit.to_string());
+        }
+        if exit == Exit::Code(EXIT_REFUSED)
+            && !matches!(self.phase, Phase::Stopping(_) | Phase::Replacing)
+        {
+            (self.pid, self.child) = (None, false);
+            self.phase = Phase::Failed;
+        } else {
+            self.ended(now);
+        }
+    }
+
+    /// The health check. True when it said nothing for two checks in a row and long enough: it hangs, and is to be
+    /// killed. Two checks, since after a pause of the whole machine the first finds everybody silent.
+    #[must_use]
+    pub fn is_hung(&mut self, now: Instant) -> bool {
+        let silent = !std::mem::take(&mut self.heard);
+        let long = now.saturating_duration_since(self.heard_at) >= HUNG_AFTER;
+        let twice = silent && self.suspect && long;
+        self.suspect = silent;
+        let talks = matches!(
+            self.phase,
+            Phase::Starting | Phase::Running | Phase::Detached | Phase::Adopting | Phase::Replacing
+        );
+        twice && talks && self.pid.is_some()
+    }
+
+    /// The fleet stops: begin to insist. True when there is a process to ask.
+    pub fn stop(&mut self, now: Instant) -> bool {
+        let runs = self.is_alive();
+        self.phase = match self.phase {
+            Phase::Stopping(insistence) => Phase::Stopping(insistence),
+            _ if runs => Phase::Stopping(Insistence::new(now)),
+            _ => Phase::Ended,
+        };
+        runs
+    }
+
+    /// The person is in a hurry: terminate now, kill soon.
+    pub fn hurry(&mut self) {
+        if let Phase::Stopping(insistence) = &mut self.phase {
+            insistence.hurried = true;
+        }
+    }
+
+    /// True while a process is there, as far as we know. One that outlived its SIGKILL is left behind.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Starting
+                | Phase::Running
+                | Phase::Detached
+                | Phase::Adopting
+                | Phase::Replacing
+                | Phase::Stopping(_)
+        )
+    }
+
+    /// True when the last word, SIGKILL, was said and the process was still there long after it.
+    #[must_use]
+    pub const fn is_past_help(&self) -> bool {
+        matches!(&self.phase, Phase::Stopping(insistence) if insistence.given_up)
+    }
+
+    /// True when its lock file has to tell whether it lives.
+    #[must_use]
+    pub fn is_probed(&self) -> bool {
+        self.is_alive() && !self.child && !matches!(self.phase, Phase::Starting | Phase::Running)
+    }
+
+    /// Its phase.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Its pid, while it lives.
+    #[must_use]
+    pub const fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// True when it is our own child.
+    #[must_use]
+    pub const fn is_child(&self) -> bool {
+        self.child
+    }
+
+    /// How often it was started anew.
+    #[must_use]
+    pub const fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// How its last life ended.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<&str> {
+        self.last_exit.as_deref()
+    }
+
+    fn ended(&mut self, now: Instant) {
+        (self.pid, self.child) = (None, false);
+        self.phase = match self.phase {
+            Phase::Stopping(_) | Phase::Ended => Phase::Ended,
+            Phase::Disabled => Phase::Disabled,
+            Phase::Replacing => Phase::BackingOff(now),
+            _ => {
+                self.dead = true;
+                Phase::BackingOff(now + self.policy.died(self.started_at, now))
+            }
+        };
+    }
+}
+
+// === impl Insistence ===
+
+impl Insistence {
+    const fn new(asked_at: Instant) -> Self {
+        Self { asked_at, terminated: false, killed_at: None, hurried: false, given_up: false }
+    }
+
+    fn terminate_at(&self) -> Instant {
+        if self.hurried { self.asked_at } else { self.asked_at + STOP_TERMINATE_AFTER }
+    }
+
+    fn kill_at(&self) -> Instant {
+        self.asked_at + if self.hurried { HURRIED_KILL_AFTER } else { STOP_KILL_AFTER }
+    }
+
+    fn due(&mut self, now: Instant) -> Option<Urge> {
+        if let Some(at) = self.killed_at {
+            self.given_up = now >= at + (STOP_GIVE_UP_AFTER - STOP_KILL_AFTER);
+            None
+        } else if now >= self.kill_at() {
+            (self.terminated, self.killed_at) = (true, Some(now));
+            Some(Urge::Kill)
+        } else if !self.terminated && now >= self.terminate_at() {
+            self.terminated = true;
+            Some(Urge::Terminate)
+        } else {
+            None
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        match self.killed_at {
+            Some(_) if self.given_up => None,
+            Some(at) => Some(at + (STOP_GIVE_UP_AFTER - STOP_KILL_AFTER)),
+            None if self.terminated => Some(self.kill_at()),
+            None => Some(self.terminate_at()),
+        }
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(0) => f.write_str("ended by itself (exit code 0)"),
+            Self::Code(EXIT_REFUSED) => {
+                write!(
+                    f,
+                    "refused its settings or its library (exit code {EXIT_REFUSED}); see the log"
+                )
+            }
+            Self::Code(code) => write!(f, "failed (exit code {code}); see the log"),
+            Self::Signal(number, core) => {
+                let name = nix::sys::signal::Signal::try_from(*number)
+                    .map_or("", |signal| signal.as_str());
+                let core = if *core { ", core dumped" } else { "" };
+                write!(f, "killed by signal {number} {name}{core}")
+            }
+            Self::Unknown => {
+                f.write_str("ended; it was started by an earlier coordinator, so nobody knows how")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::RESTART_DELAY_FIRST;
+    use shm_layout::clock::monotonic;
+    use std::time::Duration;
+
+    fn running(now: Instant) -> Life {
+        let mut life = Life::new(true, now);
+        assert_eq!(life.due(now), Some(Urge::Spawn));
+        life.spawned(7);
+        life.introduced(7, now);
+        assert_eq!(life.phase(), Phase::Running);
+        life
+    }
+
+    #[test]
+    fn a_dead_process_comes_back_after_a_delay() {
+        let now = monotonic();
+        let mut life = running(now);
+        life.exited(Exit::Signal(9, false), now);
+        assert_eq!(life.last_exit(), Some("killed by signal 9 SIGKILL"));
+        assert_eq!((life.pid(), life.due(now)), (None, None));
+        assert_eq!(life.next_deadline(), Some(now + RESTART_DELAY_FIRST));
+        assert_eq!(life.due(now + RESTART_DELAY_FIRST), Some(Urge::Spawn));
+        assert_eq!(life.restarts(), 1);
+    }
+
+    #[test]
+    fn one_that_refuses_its_settings_is_left_alone() {
+        let now = monotonic();
+        let mut life = running(now);
+        life.exited(Exit::Code(64), now);
+        assert_eq!(
+            (life.phase(), life.next_deadline(), life.is_alive()),
+            (Phase::Failed, None, false)
+        );
+    }
+
+    #[test]
+    fn a_lost_connection_is_no_death() {
+        let now = monotonic();
+        let mut life = running(now);
+        life.detached();
+        assert_eq!((life.phase(), life.is_alive(), life.pid()), (Phase::Detached, true, Some(7)));
+        life.introduced(7, now);
+        assert_eq!(life.phase(), Phase::Running);
+    }
+
+    #[test]
+    fn long_silence_over_two_checks_is_a_hang() {
+        let start = monotonic();
+        let mut life = running(start);
+        let late = start + HUNG_AFTER;
+        assert!(!life.is_hung(start), "its hello was heard");
+        assert!(!life.is_hung(late), "one silent check may be our own pause");
+        life.heard(late);
+        assert!(!life.is_hung(late));
+        assert!(
+            !life.is_hung(late) && !life.is_hung(late),
+            "checked often, but not silent for long"
+        );
+        assert!(life.is_hung(late + HUNG_AFTER));
+    }
+
+    #[test]
+    fn a_found_process_is_awaited_or_replaced() {
+        let now = monotonic();
+        let mut life = Life::found(Some(5), true, now);
+        assert!(life.is_probed() && life.due(now).is_none());
+        life.introduced(5, now);
+        assert_eq!((life.phase(), life.is_child()), (Phase::Running, false));
+        let mut life = Life::found(Some(5), false, now);
+        life.introduced(5, now);
+        assert_eq!(life.phase(), Phase::Replacing);
+        life.exited(Exit::Unknown, now);
+        assert_eq!((life.due(now), life.restarts()), (Some(Urge::Spawn), 0));
+    }
+
+    #[test]
+    fn a_stop_insists_step_by_step() {
+        let start = monotonic();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut life = running(start);
+        assert!(life.stop(start));
+        assert_eq!(life.due(at(1499)), None);
+        assert_eq!(life.due(at(1500)), Some(Urge::Terminate));
+        assert_eq!(life.due(at(2999)), None);
+        assert_eq!((life.due(at(3000)), life.due(at(3000))), (Some(Urge::Kill), None));
+        assert_eq!((life.due(at(3799)), life.is_past_help()), (None, false));
+        assert_eq!(
+            (life.due(at(3800)), life.is_past_help(), life.next_deadline()),
+            (None, true, None)
+        );
+        life.exited(Exit::Signal(9, false), at(3900));
+        assert_eq!((life.phase(), life.is_alive()), (Phase::Ended, false));
+    }
+
+    #[test]
+    fn a_second_signal_hurries() {
+        let start = monotonic();
+        let mut life = running(start);
+        life.stop(start);
+        life.hurry();
+        assert_eq!(life.due(start), Some(Urge::Terminate));
+        assert_eq!(life.due(start + HURRIED_KILL_AFTER), Some(Urge::Kill));
+    }
+
+    #[test]
+    fn what_does_not_run_has_nothing_to_stop() {
+        let now = monotonic();
+        for mut life in [Life::new(true, now), Life::new(false, now)] {
+            assert!(!life.stop(now));
+            assert_eq!(life.phase(), Phase::Ended);
+            assert_eq!(life.due(now), None);
+        }
+    }
+}

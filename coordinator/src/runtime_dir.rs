@@ -1,0 +1,243 @@
+//! The runtime directory and the fleet's name: ours alone, before anything is put into them.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use shm_layout::{FleetPaths, Instance};
+
+use crate::lock_file::{LockError, LockFile, LockState, probe};
+
+/// Why a fleet cannot live where it should.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeDirError {
+    /// It could not be made or looked at.
+    #[error("{doing} the runtime directory {path} failed; set runtime_dir to a directory of yours")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file or a symbolic link stands in its place.
+    #[error("{0} is not a directory; remove it, or set runtime_dir to another place")]
+    NotADirectory(PathBuf),
+    /// It belongs to another user.
+    #[error(
+        "runtime directory {path} belongs to uid {owner}, not to this user (uid {own}); set runtime_dir to a directory of yours"
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        own: u32,
+    },
+    /// Others may write into it.
+    #[error("others may write into runtime directory {path} (mode {mode:o}): chmod go-w it")]
+    Writable {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A coordinator runs here.
+    #[error("instance {instance} runs already{}; ask it with: qamd status", pid.map_or_else(String::new, |pid| format!(", its coordinator is pid {pid}")))]
+    RunsAlready {
+        /// The fleet.
+        instance: Instance,
+        /// The coordinator's pid.
+        pid: Option<u32>,
+    },
+    /// The same name is in use from another runtime directory: the two would share their memory by name.
+    #[error(
+        "instance {instance} runs already, from runtime directory {other}; give this fleet another instance name"
+    )]
+    NameInUse {
+        /// The fleet.
+        instance: Instance,
+        /// The other directory.
+        other: String,
+    },
+    /// A lock file could not be taken.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// A fleet's places, held for this coordinator alone.
+#[derive(Debug)]
+pub struct Premises {
+    coordinator: LockFile,
+    name: LockFile,
+    paths: FleetPaths,
+}
+
+/// Makes the runtime directory when it is missing, and takes it and the fleet's name for this coordinator.
+///
+/// # Errors
+/// [`RuntimeDirError`] says what stands in the way and what to do.
+pub fn take(paths: &FleetPaths, own_uid: u32) -> Result<Premises, RuntimeDirError> {
+    prepare(paths.runtime_dir(), own_uid)?;
+    let instance = *paths.instance();
+    let coordinator =
+        LockFile::take(&paths.coordinator_lock(), "").map_err(|error| match error {
+            LockError::Held { pid, .. } => RuntimeDirError::RunsAlready { instance, pid },
+            other => other.into(),
+        })?;
+    let claim = claim_path(&instance);
+    let other = std::fs::read_to_string(&claim).unwrap_or_default();
+    let other = other.lines().nth(1).unwrap_or_default().to_owned();
+    let elsewhere = !other.is_empty() && Path::new(&other) != paths.runtime_dir();
+    let in_use = || RuntimeDirError::NameInUse { instance, other: other.clone() };
+    // Its coordinator may be gone while its processes live on.
+    if elsewhere && !held_locks(Path::new(&other)).is_empty() {
+        return Err(in_use());
+    }
+    let name =
+        LockFile::take(&claim, &paths.runtime_dir().display().to_string()).map_err(|error| {
+            match error {
+                LockError::Held { .. } => in_use(),
+                other => other.into(),
+            }
+        })?;
+    Ok(Premises { coordinator, name, paths: paths.clone() })
+}
+
+/// The processes of a fleet whose lock files in its runtime directory are held, but for the coordinator's own.
+#[must_use]
+pub fn held_locks(runtime_dir: &Path) -> Vec<(PathBuf, Option<u32>)> {
+    let Ok(entries) = std::fs::read_dir(runtime_dir) else { return Vec::new() };
+    let is_lock = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "lock")
+            && path.file_name().is_some_and(|name| name != "coordinator.lock")
+    };
+    let locks = entries.flatten().map(|entry| entry.path()).filter(is_lock);
+    let held = |path: PathBuf| match probe(&path) {
+        LockState::Held { pid } => Some((path, pid)),
+        LockState::Free => None,
+    };
+    locks.filter_map(held).collect()
+}
+
+/// Where a running fleet's name is held, for every runtime directory of the machine.
+fn claim_path(instance: &Instance) -> PathBuf {
+    Path::new("/dev/shm").join(format!("{instance}_fleet"))
+}
+
+fn prepare(dir: &Path, own_uid: u32) -> Result<(), RuntimeDirError> {
+    let io = |doing| move |source| RuntimeDirError::Io { doing, path: dir.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).or_else(|error| {
+        // What stands there is told apart below.
+        if dir.symlink_metadata().is_ok() { Ok(()) } else { Err(io("making")(error)) }
+    })?;
+    let found = dir.symlink_metadata().map_err(io("looking at"))?;
+    if !found.is_dir() {
+        return Err(RuntimeDirError::NotADirectory(dir.to_owned()));
+    }
+    if found.uid() != own_uid {
+        return Err(RuntimeDirError::Foreign {
+            path: dir.to_owned(),
+            owner: found.uid(),
+            own: own_uid,
+        });
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(RuntimeDirError::Writable {
+            path: dir.to_owned(),
+            mode: found.mode() & 0o7777,
+        });
+    }
+    Ok(())
+}
+
+// === impl Premises ===
+
+impl Premises {
+    /// Leaves after a clean stop: every file of ours, then the locks, then the directory when nothing else is in it.
+    ///
+    /// # Errors
+    /// What the system says of the first thing that could not be removed.
+    pub fn leave(self) -> std::io::Result<()> {
+        let dir = self.paths.runtime_dir().to_owned();
+        let ours = [self.paths.control_socket(), crate::launched::Launched::path(&dir)];
+        // Locks of processes that were killed: free, or they would not be gone.
+        let dead = std::fs::read_dir(&dir)?.flatten().map(|entry| entry.path()).filter(|path| {
+            path.extension().is_some_and(|extension| extension == "lock")
+                && *path != self.paths.coordinator_lock()
+                && probe(path) == LockState::Free
+        });
+        for path in ours.into_iter().chain(dead) {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.name.remove()?;
+        self.coordinator.remove()?;
+        match std::fs::remove_dir(&dir) {
+            // Somebody else's files may be in it, and root's /run may not be ours to change.
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn fleet(name: &str) -> (FleetPaths, u32) {
+        let dir = std::env::temp_dir().join(format!("qamd-premises-{name}-{}", std::process::id()));
+        let instance = Instance::parse(&format!("t{}-{name}", std::process::id())).unwrap();
+        (FleetPaths::new(instance, dir).unwrap(), nix::unistd::geteuid().as_raw())
+    }
+
+    #[test]
+    fn one_coordinator_at_a_time_and_nothing_stays() {
+        let (paths, uid) = fleet("one");
+        let premises = take(&paths, uid).unwrap();
+        let mode = std::fs::metadata(paths.runtime_dir()).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let ours = Some(std::process::id());
+        assert!(
+            matches!(take(&paths, uid), Err(RuntimeDirError::RunsAlready { pid, .. }) if pid == ours)
+        );
+        premises.leave().unwrap();
+        assert!(!paths.runtime_dir().exists() && !claim_path(paths.instance()).exists());
+    }
+
+    #[test]
+    fn a_name_in_use_elsewhere_is_refused_even_without_its_coordinator() {
+        let (paths, uid) = fleet("two");
+        let other =
+            FleetPaths::new(*paths.instance(), paths.runtime_dir().with_extension("x")).unwrap();
+        let premises = take(&paths, uid).unwrap();
+        assert!(matches!(take(&other, uid), Err(RuntimeDirError::NameInUse { .. })));
+        let worker = LockFile::take(&paths.runtime_dir().join("worker-a.lock"), "").unwrap();
+        drop(premises);
+        assert!(matches!(take(&other, uid), Err(RuntimeDirError::NameInUse { .. })));
+        drop(worker);
+        let moved = take(&other, uid).unwrap();
+        moved.leave().unwrap();
+        std::fs::remove_dir_all(paths.runtime_dir()).unwrap();
+    }
+
+    #[test]
+    fn refuses_what_others_could_tamper_with() {
+        let (paths, uid) = fleet("three");
+        let dir = paths.runtime_dir();
+        std::fs::write(dir, "").unwrap();
+        assert!(matches!(take(&paths, uid), Err(RuntimeDirError::NotADirectory(_))));
+        std::fs::remove_file(dir).unwrap();
+        std::fs::create_dir(dir).unwrap();
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(take(&paths, uid), Err(RuntimeDirError::Writable { mode: 0o777, .. })));
+        assert!(matches!(take(&paths, uid + 1), Err(RuntimeDirError::Foreign { .. })));
+        std::fs::remove_dir(dir).unwrap();
+    }
+}

@@ -1,0 +1,282 @@
+//! What is known of one worker's session and instruments: what it said last.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use shm_layout::control::{
+    InstrumentReport, InstrumentState, SessionReport, SessionState, WorkerHello, WorkerStats,
+};
+use shm_layout::{Incarnation, InstrumentId};
+
+use crate::limits::{RATE_SAMPLES_MAX, RATE_WINDOW};
+use crate::placement::Standing;
+
+/// A worker as it described itself.
+#[derive(Debug)]
+pub struct WorkerState {
+    incarnation: Option<Incarnation>,
+    library_version: Option<String>,
+    session: Option<SessionReport>,
+    stats: WorkerStats,
+    rate: TickRate,
+    instruments: HashMap<InstrumentId, InstrumentState>,
+    instruments_max: usize,
+    dropped_reports: u64,
+}
+
+// === impl WorkerState ===
+
+impl WorkerState {
+    /// Nothing is known; the states of at most so many instruments will be.
+    #[must_use]
+    pub fn new(instruments_max: usize) -> Self {
+        Self {
+            incarnation: None,
+            library_version: None,
+            session: None,
+            stats: WorkerStats::default(),
+            rate: TickRate::default(),
+            instruments: HashMap::new(),
+            instruments_max,
+            dropped_reports: 0,
+        }
+    }
+
+    /// It said hello; whatever was known of an earlier life is forgotten.
+    pub fn introduced(&mut self, hello: &WorkerHello) {
+        if self.incarnation != Some(hello.incarnation) {
+            self.died();
+        }
+        self.incarnation = Some(hello.incarnation);
+        self.library_version = Some(hello.library_version.clone());
+        self.session = Some(hello.session.clone());
+        self.instruments.clear();
+        self.reported(&hello.inventory);
+    }
+
+    /// Its session changed.
+    pub fn session_changed(&mut self, session: SessionReport) {
+        self.session = Some(session);
+    }
+
+    /// Instruments changed their state. Beyond the bound further ones are dropped, and counted.
+    pub fn reported(&mut self, reports: &[InstrumentReport]) {
+        for report in reports {
+            if report.state == InstrumentState::Released {
+                self.instruments.remove(&report.instrument);
+            } else if self.instruments.len() < self.instruments_max
+                || self.instruments.contains_key(&report.instrument)
+            {
+                self.instruments.insert(report.instrument, report.state.clone());
+            } else {
+                self.dropped_reports += 1;
+            }
+        }
+    }
+
+    /// Its counters.
+    pub fn counted(&mut self, stats: WorkerStats, now: Instant) {
+        self.stats = stats;
+        self.rate.sample(stats.ticks, now);
+    }
+
+    /// Its process ended: its session and its subscriptions ended with it. The version stays, to be shown.
+    pub fn died(&mut self) {
+        self.incarnation = None;
+        self.session = None;
+        self.instruments.clear();
+        self.stats = WorkerStats::default();
+        self.rate = TickRate::default();
+    }
+
+    /// Whether new instruments should go to it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.session.as_ref().map(|session| &session.state) {
+            Some(SessionState::Alarm { .. }) => Standing::Closed,
+            Some(
+                SessionState::Unreachable
+                | SessionState::Disconnected { .. }
+                | SessionState::LoginRetry { .. },
+            ) => Standing::Doubtful,
+            Some(SessionState::Connecting | SessionState::LoggingIn | SessionState::Ready)
+            | None => Standing::Good,
+        }
+    }
+
+    /// What became of an instrument, when the worker said.
+    #[must_use]
+    pub fn state_of(&self, instrument: &InstrumentId) -> Option<&InstrumentState> {
+        self.instruments.get(instrument)
+    }
+
+    /// Its life.
+    #[must_use]
+    pub const fn incarnation(&self) -> Option<Incarnation> {
+        self.incarnation
+    }
+
+    /// Its library's version.
+    #[must_use]
+    pub fn library_version(&self) -> Option<&str> {
+        self.library_version.as_deref()
+    }
+
+    /// Its login session.
+    #[must_use]
+    pub const fn session(&self) -> Option<&SessionReport> {
+        self.session.as_ref()
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub const fn stats(&self) -> WorkerStats {
+        self.stats
+    }
+
+    /// Ticks per second over the last few seconds.
+    #[must_use]
+    pub fn ticks_per_second(&self, now: Instant) -> f64 {
+        self.rate.per_second(now)
+    }
+
+    /// Reports dropped at the bound.
+    #[must_use]
+    pub const fn dropped_reports(&self) -> u64 {
+        self.dropped_reports
+    }
+}
+
+/// A rate from samples of a counter that only grows.
+#[derive(Debug, Default)]
+struct TickRate {
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl TickRate {
+    fn sample(&mut self, count: u64, now: Instant) {
+        if self.samples.back().is_some_and(|(_, last)| count < *last) {
+            self.samples.clear();
+        }
+        self.samples.push_back((now, count));
+        // One sample older than the window stays: the window then begins at it.
+        while self.samples.len() > RATE_SAMPLES_MAX
+            || self
+                .samples
+                .get(1)
+                .is_some_and(|(at, _)| now.saturating_duration_since(*at) >= RATE_WINDOW)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Zero when the last sample is old: the worker went silent.
+    fn per_second(&self, now: Instant) -> f64 {
+        let (Some((first_at, first)), Some((last_at, last))) =
+            (self.samples.front(), self.samples.back())
+        else {
+            return 0.0;
+        };
+        let seconds = last_at.saturating_duration_since(*first_at).as_secs_f64();
+        if seconds <= 0.0 || now.saturating_duration_since(*last_at) > RATE_WINDOW {
+            return 0.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a rate is shown with one decimal")]
+        let ticks = (last - first) as f64;
+        ticks / seconds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shm_layout::clock::monotonic;
+    use shm_layout::{ConnectionId, Epoch, WorkerId};
+    use std::time::Duration;
+
+    fn id(text: &str) -> InstrumentId {
+        InstrumentId::parse(text).unwrap()
+    }
+
+    fn report(text: &str, state: InstrumentState) -> InstrumentReport {
+        InstrumentReport { instrument: id(text), state }
+    }
+
+    fn session(state: SessionState) -> SessionReport {
+        SessionReport { state, epoch: Epoch(1), trading_day: None }
+    }
+
+    fn hello(incarnation: u64) -> WorkerHello {
+        WorkerHello {
+            connection: ConnectionId::parse("a").unwrap(),
+            worker: WorkerId(0),
+            incarnation: Incarnation(incarnation),
+            library_version: "v6.7.13".into(),
+            generation: None,
+            session: session(SessionState::Ready),
+            inventory: vec![report("rb2705", InstrumentState::Ticking)],
+        }
+    }
+
+    #[test]
+    fn the_last_word_counts_and_a_death_ends_it() {
+        let mut state = WorkerState::new(10);
+        state.introduced(&hello(1));
+        state.reported(&[
+            report("au2706", InstrumentState::Requested),
+            report("rb2705", InstrumentState::Released),
+        ]);
+        assert_eq!(state.state_of(&id("rb2705")), None);
+        assert_eq!(state.state_of(&id("au2706")), Some(&InstrumentState::Requested));
+        state.introduced(&hello(1));
+        assert_eq!(state.state_of(&id("au2706")), None, "an inventory is whole");
+        state.died();
+        assert_eq!((state.state_of(&id("rb2705")), state.session()), (None, None));
+        assert_eq!(state.library_version(), Some("v6.7.13"));
+    }
+
+    #[test]
+    fn reports_are_bounded() {
+        let mut state = WorkerState::new(1);
+        state.reported(&[
+            report("a1", InstrumentState::Waiting),
+            report("a2", InstrumentState::Waiting),
+        ]);
+        state.reported(&[report("a1", InstrumentState::Ticking)]);
+        assert_eq!(state.dropped_reports(), 1);
+        assert_eq!(state.state_of(&id("a1")), Some(&InstrumentState::Ticking));
+    }
+
+    #[test]
+    fn an_alarm_closes_and_an_absent_front_makes_doubtful() {
+        let mut state = WorkerState::new(1);
+        let standing = |state: &mut WorkerState, session_state| {
+            state.session_changed(session(session_state));
+            state.standing()
+        };
+        assert_eq!(state.standing(), Standing::Good);
+        assert_eq!(standing(&mut state, SessionState::Unreachable), Standing::Doubtful);
+        assert_eq!(
+            standing(&mut state, SessionState::Disconnected { reason: 0x1001 }),
+            Standing::Doubtful
+        );
+        assert_eq!(standing(&mut state, SessionState::Ready), Standing::Good);
+        let alarm = SessionState::Alarm { error_id: 3, message: String::new() };
+        assert_eq!(standing(&mut state, alarm), Standing::Closed);
+    }
+
+    #[test]
+    fn the_rate_covers_the_last_seconds() {
+        let (mut rate, start) = (TickRate::default(), monotonic());
+        let at = |second| start + Duration::from_secs(second);
+        assert!(rate.per_second(start) == 0.0);
+        (0..100).for_each(|second| rate.sample(second * 10, at(second)));
+        assert!((rate.per_second(at(99)) - 10.0).abs() < 1e-9);
+        (100..107).for_each(|second| rate.sample(990, at(second)));
+        assert!(rate.per_second(at(106)) == 0.0, "it stood still for longer than the window");
+        rate.sample(5, at(107));
+        rate.sample(25, at(108));
+        assert!((rate.per_second(at(108)) - 20.0).abs() < 1e-9, "another life begins at zero");
+        assert!(rate.per_second(at(200)) == 0.0, "it went silent");
+    }
+}

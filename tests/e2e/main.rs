@@ -1,0 +1,18 @@
+//! The gateway from outside: whole fleets of the real binaries on the simulated library.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod burst;
+mod command_line;
+mod control_channel;
+mod demand;
+mod first_tick;
+mod front;
+mod golden;
+mod hostile;
+mod libraries;
+mod login;
+mod scripts;
+mod slow_client;
+mod stopping;
+mod survival;
+mod worker_death;

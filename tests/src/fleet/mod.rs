@@ -1,0 +1,9 @@
+//! Whole fleets of the real binaries.
+
+mod home;
+mod plan;
+mod running;
+
+pub use home::Home;
+pub use plan::FleetPlan;
+pub use running::{Fleet, session_state, worker_of};

@@ -1,0 +1,24 @@
+//! The harness of the end-to-end tests: whole fleets of the real binaries, each with a name and directories of its own.
+//!
+//! * [`fleet`]: writes a configuration, starts `qamd run`, waits until the fleet serves, stops it, and looks whether
+//!   anything was left behind.
+//! * [`client`]: a WebSocket client that waits for what must come, with a watchdog.
+//! * [`raw`]: bytes on a TCP connection, for what no decent client sends.
+//! * [`push`]: one `market_data` message, its numbers taken from the text bit for bit.
+//! * [`recordings`]: recorded and made ticks in CTP's columns, and what a client must see of each row.
+//! * [`ring_tap`]: the ring as a reader in the test's own process sees it.
+//!
+//! Nothing here shares code with the parts under test but the contract (`shm-layout`). A test that fails prints the end
+//! of its fleet's log. No test sleeps and hopes: each waits for a condition and fails when the watchdog is through.
+
+pub mod binaries;
+pub mod client;
+pub mod fleet;
+pub mod http;
+pub mod processes;
+pub mod push;
+pub mod raw;
+pub mod recordings;
+pub mod ring_tap;
+pub mod watch;
+pub mod word;

@@ -1,0 +1,154 @@
+//! Ticks in, bytes out. A tick is encoded once, when the first client needs its bytes, and copied to each that wants it;
+//! what has gathered for a client goes to its socket in one write.
+
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use shm_layout::Tick;
+use shm_layout::control::FrontendStats;
+
+use super::{Hub, Peer, SessionId, touch};
+use crate::interests::SessionIndex;
+use crate::limits::WRITES_PER_TURN_MAX;
+use crate::outbox::Offered;
+use crate::protocol::action::push_market_data;
+use crate::quote_book::{QuoteBook, Recorded};
+use crate::session::Session;
+
+/// What [`Hub::flush`] left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Nothing that can be written now.
+    All,
+    /// Sessions that would take more; flush again after the others had their turn.
+    Some,
+}
+
+/// What became of one session's turn.
+enum Turn {
+    /// Nothing is left.
+    Empty,
+    /// The socket was full before.
+    StillBlocked,
+    /// The socket took no more.
+    Blocked,
+    /// It was long enough, and something is left.
+    Over,
+    /// The connection is gone.
+    Broken,
+}
+
+impl<P: Peer> Hub<P> {
+    /// A tick of the ring: into the book, and towards every client that wants its instrument. True when one did.
+    pub fn take_tick(&mut self, tick: &Tick, now: Instant) -> bool {
+        self.stats.ticks += 1;
+        let instrument = match self.book.record(tick, now) {
+            Recorded::Ignored => return false,
+            Recorded::Later(instrument) => instrument,
+            Recorded::First(instrument) => {
+                if let Some(id) = self.book.instrument(instrument) {
+                    self.universe.saw(id);
+                    self.list_reply = None;
+                }
+                instrument
+            }
+        };
+        self.frame.clear();
+        let sessions = self.interests.sessions_of(instrument);
+        for index in sessions {
+            let Some(session) = self.sessions.get_mut(*index) else { continue };
+            let frame = &mut self.frame;
+            let offered = session.outbox.offer(instrument, now, move || {
+                if frame.is_empty() {
+                    push_market_data(frame, tick);
+                }
+                frame
+            });
+            match offered {
+                Offered::Queued => self.stats.pushed += 1,
+                Offered::Marked => {}
+                Offered::Conflated => self.stats.conflated += 1,
+            }
+            touch(&mut self.touched, *index, session);
+        }
+        !sessions.is_empty()
+    }
+
+    /// Writes what has gathered.
+    pub fn flush(&mut self, now: Instant) -> Flushed {
+        let mut turns = std::mem::take(&mut self.touched);
+        turns.retain(|index| self.flush_session(*index, now));
+        // Nothing was touched meanwhile but through the turns themselves.
+        turns.append(&mut self.touched);
+        self.touched = turns;
+        if self.touched.is_empty() { Flushed::All } else { Flushed::Some }
+    }
+
+    /// A socket that took no more takes some again.
+    pub fn writable(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id.0) {
+            session.blocked = false;
+            touch(&mut self.touched, id.0, session);
+        }
+    }
+
+    /// One session's turn. True when it would take more.
+    fn flush_session(&mut self, index: SessionIndex, now: Instant) -> bool {
+        let Some(session) = self.sessions.get_mut(index) else { return false };
+        session.touched = false;
+        let turn = write_turn(session, &self.book, &mut self.stats, now);
+        match turn {
+            Turn::Broken => {
+                self.drop_session(index, now);
+                return false;
+            }
+            Turn::Blocked => {
+                session.blocked = true;
+                session.peer.await_writable();
+            }
+            Turn::Empty if !session.is_open() && !session.finished => {
+                session.finished = true;
+                session.peer.finish_writing();
+            }
+            Turn::Empty | Turn::StillBlocked | Turn::Over => {}
+        }
+        if session.held && session.is_open() && !session.outbox.is_full() {
+            session.resumed(now);
+            session.peer.resume_reading();
+        }
+        let more = matches!(turn, Turn::Over);
+        session.touched = more;
+        more
+    }
+}
+
+fn write_turn<P: Peer>(
+    session: &mut Session<P>,
+    book: &QuoteBook,
+    stats: &mut FrontendStats,
+    now: Instant,
+) -> Turn {
+    if session.blocked {
+        return Turn::StillBlocked;
+    }
+    for _ in 0..WRITES_PER_TURN_MAX {
+        let encoded = session.outbox.refill(now, |instrument, out| {
+            book.latest(instrument).is_some_and(|tick| push_market_data(out, tick))
+        });
+        stats.pushed += encoded as u64;
+        if session.outbox.pending() == 0 {
+            return Turn::Empty;
+        }
+        match session.peer.write(session.outbox.waiting()) {
+            Ok(0) => return Turn::Broken,
+            Ok(count) => {
+                session.outbox.took(count, now);
+                stats.bytes_sent += count as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Turn::Blocked,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Turn::Broken,
+        }
+    }
+    if session.outbox.is_empty() { Turn::Empty } else { Turn::Over }
+}

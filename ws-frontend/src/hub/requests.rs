@@ -1,0 +1,217 @@
+//! What clients say.
+
+use std::time::Instant;
+
+use shm_layout::InstrumentId;
+
+use super::{Hub, Peer, Queued, SessionId, touch};
+use crate::hashing::Set;
+use crate::interests::{Added, Removed, SessionIndex};
+use crate::limits::{
+    DEMAND_INSTRUMENTS_MAX, MESSAGE_BYTES_MAX, SESSION_INSTRUMENTS_MAX, SUBSCRIPTIONS_MAX,
+};
+use crate::protocol::action::{Refusal, parse, push_reply};
+use crate::protocol::frame::CloseCode;
+use crate::protocol::{Reply, Request};
+use crate::session::Session;
+
+/// The time of one input: one clock for deadlines, one for people.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Monotonic.
+    pub now: Instant,
+    /// Wall clock, milliseconds since 1970-01-01 UTC.
+    pub unix_ms: i64,
+}
+
+/// How a client broke the rules of WebSocket (not of the protocol inside, which is answered with an error only).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// A message longer than [`MESSAGE_BYTES_MAX`]: answered with an error, then closed with 1009.
+    TooLong,
+    /// A text that is not UTF-8: closed with 1007, as RFC 6455 asks.
+    NotUtf8,
+    /// Anything else, such as an unmasked frame: closed with 1002.
+    Protocol,
+}
+
+impl<P: Peer> Hub<P> {
+    /// A client sent a text message. It is read from again once it was answered and took enough of what waits for it.
+    pub fn text(&mut self, id: SessionId, text: &str, at: Moment) {
+        if !self.is_open(id) {
+            return;
+        }
+        match parse(text) {
+            Ok(request) => self.grant(id.0, request, at),
+            Err(refusal) => self.refuse(id.0, &refusal.to_string(), at),
+        }
+        self.hold(id);
+    }
+
+    /// A client sent a binary message.
+    pub fn binary(&mut self, id: SessionId, at: Moment) {
+        if self.is_open(id) {
+            self.refuse(id.0, &Refusal::Binary.to_string(), at);
+            self.hold(id);
+        }
+    }
+
+    /// Frames that the WebSocket protocol owes a client: pongs.
+    pub fn control_frames(&mut self, id: SessionId, frames: &[u8], now: Instant) {
+        if let Some(session) = self.sessions.get_mut(id.0) {
+            session.outbox.append(frames, now);
+        }
+        self.hold(id);
+    }
+
+    /// A client said goodbye; `echo` is the close frame that answers it.
+    pub fn said_goodbye(&mut self, id: SessionId, echo: &[u8], now: Instant) {
+        self.close_with(id.0, echo, Queued::Drop, now);
+    }
+
+    /// A client broke the rules of WebSocket; the connection ends.
+    pub fn violated(&mut self, id: SessionId, how: Violation, at: Moment) {
+        if !self.is_open(id) {
+            return;
+        }
+        let (code, why) = match how {
+            Violation::TooLong => {
+                let message = format!(
+                    "the message is longer than {MESSAGE_BYTES_MAX} bytes; split the request; the connection is closed"
+                );
+                self.refuse(id.0, &message, at);
+                (CloseCode::MessageTooLong, "message too long")
+            }
+            Violation::NotUtf8 => (CloseCode::InvalidText, "text is not UTF-8"),
+            Violation::Protocol => (CloseCode::ProtocolError, "WebSocket protocol error"),
+        };
+        if how != Violation::TooLong {
+            self.stats.bad_messages += 1;
+        }
+        self.close(id.0, code, why, Queued::Send, at.now);
+    }
+
+    /// False when the session is closing or gone: what it said before is no longer heard.
+    fn is_open(&self, id: SessionId) -> bool {
+        self.sessions.get(id.0).is_some_and(Session::is_open)
+    }
+
+    /// What a client sent was dealt with: it is read from again after the next flush, if it takes what waits for it.
+    fn hold(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id.0) {
+            session.held = true;
+            touch(&mut self.touched, id.0, session);
+        }
+    }
+
+    fn grant(&mut self, index: SessionIndex, request: Request, at: Moment) {
+        match request {
+            Request::Subscribe(instruments) => self.subscribe(index, &instruments, at),
+            Request::Unsubscribe(instruments) => self.unsubscribe(index, &instruments, at),
+            Request::List => self.list(index, at),
+            Request::Search(pattern) => {
+                let instruments = self.universe.search(&pattern);
+                let reply = Reply::Found { pattern: &pattern, instruments: &instruments };
+                self.reply(index, &reply, at);
+            }
+        }
+    }
+
+    fn subscribe(&mut self, index: SessionIndex, instruments: &[InstrumentId], at: Moment) {
+        let mut distinct = Set::default();
+        let instruments: Vec<InstrumentId> =
+            instruments.iter().copied().filter(|instrument| distinct.insert(*instrument)).collect();
+        if let Err(message) = self.room_for(index, &instruments) {
+            return self.refuse(index, &message, at);
+        }
+        let mut fresh = Vec::new();
+        for instrument in &instruments {
+            let number = self.book.want(*instrument);
+            match self.interests.add(index, number) {
+                Added::Before => continue,
+                Added::First => self.demand.want(*instrument),
+                Added::Further => {}
+            }
+            fresh.push(number);
+        }
+        self.reply(index, &Reply::Subscribed(instruments.len()), at);
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        for number in fresh {
+            if self.book.latest(number).is_some() {
+                session.outbox.mark(number);
+            }
+        }
+    }
+
+    /// Whether all of these may be subscribed, else why not.
+    fn room_for(&self, index: SessionIndex, instruments: &[InstrumentId]) -> Result<(), String> {
+        let is_new = |instrument: &&InstrumentId| {
+            self.book.find(instrument).is_none_or(|number| !self.interests.has(index, number))
+        };
+        let is_unwanted = |instrument: &&InstrumentId| {
+            let wanted = |number| !self.interests.sessions_of(number).is_empty();
+            !self.book.find(instrument).is_some_and(wanted)
+        };
+        let new = instruments.iter().filter(is_new).count();
+        let has = self.interests.count_of(index);
+        if has + new > SESSION_INSTRUMENTS_MAX {
+            return Err(format!(
+                "this session has {has} instruments and asks for {new} more; it may have {SESSION_INSTRUMENTS_MAX}: \
+                 unsubscribe some or open another session; nothing was changed"
+            ));
+        }
+        let unwanted = instruments.iter().filter(is_unwanted).count();
+        if self.demand.len() + unwanted > DEMAND_INSTRUMENTS_MAX
+            || self.interests.subscriptions() + new > SUBSCRIPTIONS_MAX
+        {
+            return Err(format!(
+                "the gateway's sessions together may have {DEMAND_INSTRUMENTS_MAX} instruments and \
+                 {SUBSCRIPTIONS_MAX} subscriptions, and {new} more exceed that: unsubscribe what is not needed; \
+                 nothing was changed"
+            ));
+        }
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, index: SessionIndex, instruments: &[InstrumentId], at: Moment) {
+        let mut ended = 0;
+        for instrument in instruments {
+            let Some(number) = self.book.find(instrument) else { continue };
+            match self.interests.remove(index, number) {
+                Removed::NeverHad => continue,
+                Removed::Last => self.demand.release(*instrument, at.now),
+                Removed::NotLast => {}
+            }
+            ended += 1;
+            if let Some(session) = self.sessions.get_mut(index) {
+                session.outbox.unmark(number);
+            }
+        }
+        self.reply(index, &Reply::Unsubscribed(ended), at);
+    }
+
+    fn list(&mut self, index: SessionIndex, at: Moment) {
+        let universe = &self.universe;
+        let frame = self.list_reply.get_or_insert_with(|| {
+            let mut frame = Vec::new();
+            push_reply(&mut frame, &Reply::Instruments(&universe.all()));
+            frame
+        });
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.outbox.append(frame, at.now);
+        }
+    }
+
+    fn refuse(&mut self, index: SessionIndex, message: &str, at: Moment) {
+        self.stats.bad_messages += 1;
+        self.reply(index, &Reply::Refused { message, timestamp_ms: at.unix_ms }, at);
+    }
+
+    fn reply(&mut self, index: SessionIndex, reply: &Reply<'_>, at: Moment) {
+        let mut frame = Vec::new();
+        push_reply(&mut frame, reply);
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.outbox.append(&frame, at.now);
+        }
+    }
+}

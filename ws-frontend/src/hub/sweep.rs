@@ -1,0 +1,39 @@
+//! What the clock brings: pings, slow and silent clients, ends of lingers.
+
+use std::time::Instant;
+
+use super::{Hub, Peer, Queued, touch};
+use crate::protocol::frame::{CloseCode, push_ping};
+use crate::session::Due;
+
+impl<P: Peer> Hub<P> {
+    /// Does what is due.
+    pub fn sweep(&mut self, now: Instant) {
+        for instrument in self.demand.expire(now) {
+            self.book.release(&instrument, now);
+        }
+        self.book.tidy(now);
+        for index in self.sessions.indices() {
+            let Some(session) = self.sessions.get_mut(index) else { continue };
+            let heard_at = session.peer.heard_at();
+            match session.due(heard_at, now) {
+                Due::Nothing => {}
+                Due::Ping => {
+                    let mut frame = Vec::new();
+                    push_ping(&mut frame);
+                    session.outbox.append(&frame, now);
+                    touch(&mut self.touched, index, session);
+                }
+                Due::SlowConsumer => {
+                    self.stats.slow_disconnects += 1;
+                    self.close(index, CloseCode::TryAgainLater, "slow consumer", Queued::Drop, now);
+                }
+                Due::Dead => {
+                    self.stats.dead_disconnects += 1;
+                    self.drop_session(index, now);
+                }
+                Due::LingerOver => self.drop_session(index, now),
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The WebSocket frontend of a fleet: reads the tick ring, serves clients, tells the coordinator what they want.
+//!
+//! ```text
+//!   ring ──ticks──▶ driver ──▶ hub ──bytes──▶ sockets
+//!                     ▲  ▲                       │
+//!       control channel  └──── connection tasks ◀┘ what clients send
+//! ```
+//! One thread does everything. One task, the [`driver`], owns all state, the [`hub`]; the others bring it inputs through
+//! bounded queues: a task for each [`connection`], the [`listener`], the [`demand_client`]. The hub itself and what it is made
+//! of ([`quote_book`], [`interests`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`pace`]) know neither
+//! tokio nor iceoryx2 nor a clock.
+//!
+//! * A client that keeps up gets every tick, in order. One that lags gets the latest of each instrument. One that takes
+//!   nothing is disconnected. No client can hold up another.
+//! * Ticks are served on while the coordinator is gone.
+//! * Everything is bounded; [`limits`] says by what, and what happens there.
+
+pub mod bell;
+pub mod connection;
+pub mod demand;
+pub mod demand_client;
+pub mod driver;
+mod hashing;
+pub mod hub;
+pub mod interests;
+pub mod limits;
+pub mod listener;
+pub mod lock;
+pub mod outbox;
+pub mod pace;
+pub mod process;
+pub mod protocol;
+pub mod quote_book;
+pub mod session;
+pub mod universe;

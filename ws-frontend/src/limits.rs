@@ -1,0 +1,131 @@
+//! Every bound of this process, and what happens at it.
+
+use std::time::Duration;
+
+use shm_layout::limits::{CONTROL_INSTRUMENTS_PER_MESSAGE_MAX, UNIVERSE_INSTRUMENTS_MAX};
+
+/// Connections at a time, handshakes included. Refused with HTTP 503, counted `sessions_refused`.
+pub const SESSIONS_MAX: usize = 1024;
+
+/// From the accepted connection to the finished WebSocket handshake. Disconnected, counted `handshakes_failed`.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes of one message from a client. A longer one is answered with an error and close code 1009, before it is read.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Instruments one session may subscribe. A request that would exceed it is refused whole.
+pub const SESSION_INSTRUMENTS_MAX: usize = 30_000;
+
+/// Different instruments that all sessions together may want. A request that would exceed it is refused whole.
+pub const DEMAND_INSTRUMENTS_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;
+
+/// Subscriptions of all sessions together, some 20 bytes each. A request that would exceed it is refused whole.
+pub const SUBSCRIPTIONS_MAX: usize = 5_000_000;
+
+/// Instruments whose latest tick is kept though nobody here wants them. Beyond it ticks of further ones are counted and
+/// forgotten.
+pub const BOOK_UNWANTED_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;
+
+/// Bytes that wait for one client's socket. At the limit its ticks are conflated per instrument, and it is not read from
+/// until it takes some; replies alone may pass it, by one reply.
+pub const OUT_BUFFER_BYTES_MAX: usize = 1 << 20;
+
+/// While a client lags, no more than this is encoded ahead: what waits as a mark stays fresh, what waits as bytes ages.
+pub const REFILL_BYTES_MAX: usize = 128 << 10;
+
+/// Capacity an emptied out-buffer keeps; a greater one is given back.
+pub const OUT_BUFFER_KEPT_BYTES_MAX: usize = 64 << 10;
+
+/// A client that takes no byte for so long while some wait is disconnected with 1013, counted `slow_disconnects`.
+pub const NO_PROGRESS_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// From a close frame queued to the end of the connection, whatever the client does.
+pub const CLOSE_LINGER: Duration = Duration::from_secs(2);
+
+/// A client from which nothing came for so long is pinged.
+pub const PING_AFTER: Duration = Duration::from_secs(15);
+
+/// A client from which nothing came for so long is disconnected, counted `dead_disconnects`.
+pub const SILENCE_TIME_MAX: Duration = Duration::from_secs(45);
+
+/// How often sessions are looked at for the times above.
+pub const SWEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// How often counters go to the coordinator. One that finds the queue full is left out; the next has it all.
+pub const STATS_EVERY: Duration = Duration::from_secs(1);
+
+/// Wakes the hub though nobody rang: a wake-up lost with a writer that died costs no more than this.
+pub const WAKE_BACKSTOP: Duration = Duration::from_millis(100);
+
+/// An instrument that lost its last subscriber stays wanted for so long, so that a client that reconnects costs no
+/// subscription at the broker.
+pub const DEMAND_LINGER: Duration = Duration::from_secs(1);
+
+/// Ticks of an instrument no longer wanted may still be on their way for so long; they do not enter the book again.
+pub const QUIET_AFTER_RELEASE: Duration = Duration::from_secs(5);
+
+/// Inputs from connections that wait for the hub. At the limit connections are not read from.
+pub const INPUT_QUEUE_MAX: usize = 1024;
+
+/// Messages from the coordinator that wait for the hub. At the limit the control connection is not read from.
+pub const COORDINATOR_QUEUE_MAX: usize = 16;
+
+/// Messages that wait for the coordinator. At the limit changes of demand stay marked and go later, counters are left out.
+pub const TO_COORDINATOR_QUEUE_MAX: usize = 4;
+
+/// Instruments in one message to the coordinator; more go in parts.
+pub const DEMAND_PART_MAX: usize = CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
+
+/// Waiting for the coordinator's answer to a hello.
+pub const CONTROL_HELLO_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The first pause before connecting to the coordinator again; doubles up to [`RECONNECT_PAUSE_MAX`].
+pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(200);
+
+/// The longest pause before connecting to the coordinator again.
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Ticks taken from the ring between two looks at the clock.
+pub const DRAIN_TICKS: usize = 64;
+
+/// Taking ticks ends after so long even when more wait, so that what was encoded goes out.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_micros(500);
+
+/// Inputs are taken for so long in one turn (one at least), then ticks have theirs.
+pub const INPUT_TIME_MAX: Duration = Duration::from_micros(200);
+
+/// Writes to one session in one turn; a session that takes more has its next turn.
+pub const WRITES_PER_TURN_MAX: usize = 4;
+
+/// Bytes read from one client in one turn.
+pub const READ_BYTES_PER_TURN_MAX: usize = 64 << 10;
+
+/// Frames read from one client in one turn without a message among them (pings, pongs).
+pub const READ_FRAMES_PER_TURN_MAX: usize = 32;
+
+/// Bytes one read asks for; each session owns such a buffer.
+pub const READ_BUFFER_BYTES: usize = 8 << 10;
+
+/// Connections in the kernel's queue before they are accepted.
+pub const LISTEN_BACKLOG: u32 = 1024;
+
+/// Pause after the system refused to accept (no descriptors left).
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A fan-out no longer than this is followed by the next at once. One tick to ten sessions takes half of it; resting after
+/// those would double what their ticks wait and save nothing.
+pub const REST_AFTER: Duration = Duration::from_micros(100);
+
+/// The longest rest after a fan-out.
+pub const REST_MAX: Duration = Duration::from_millis(1);
+
+/// Saying goodbye to all clients takes no longer than this.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Characters of a client's own text that an error message repeats.
+pub const ECHO_CHARS_MAX: usize = 40;
+
+const _: () = assert!(REFILL_BYTES_MAX < OUT_BUFFER_BYTES_MAX);
+const _: () = assert!(OUT_BUFFER_KEPT_BYTES_MAX <= OUT_BUFFER_BYTES_MAX);
+const _: () = assert!(SESSION_INSTRUMENTS_MAX <= DEMAND_INSTRUMENTS_MAX);
+const _: () = assert!(PING_AFTER.as_nanos() * 2 < SILENCE_TIME_MAX.as_nanos());

@@ -1,0 +1,168 @@
+//! From the command line to a running frontend, and its orderly end.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use clap::Parser;
+use nix::sys::prctl::set_timerslack;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use shm_layout::ring::{RingError, RingNode, TickReader, WakeReader};
+use shm_layout::{FleetPaths, FleetPathsError, Instance};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
+
+use crate::bell::Bell;
+use crate::demand_client::keep_connected;
+use crate::driver::{Channels, Driver, DriverError};
+use crate::limits::{COORDINATOR_QUEUE_MAX, INPUT_QUEUE_MAX, TO_COORDINATOR_QUEUE_MAX};
+use crate::listener::{ListenError, TurnedAway, accept, listen};
+use crate::lock::{Lock, LockError};
+
+/// What the coordinator tells this process on its command line.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "qamd-ws-frontend",
+    version,
+    about = "Reads the tick ring and serves WebSocket clients; started by qamd"
+)]
+pub struct Settings {
+    /// The fleet's name
+    #[arg(long)]
+    pub instance: Instance,
+    /// The fleet's runtime directory, absolute
+    #[arg(long)]
+    pub runtime_dir: PathBuf,
+    /// The address clients connect to
+    #[arg(long)]
+    pub host: String,
+    /// The port clients connect to; 0 lets the system choose one
+    #[arg(long)]
+    pub port: u16,
+}
+
+/// Why the process ended with a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The runtime directory cannot serve.
+    #[error("the settings do not hold")]
+    Settings(#[from] FleetPathsError),
+    /// The place is taken.
+    #[error("this frontend cannot run")]
+    Lock(#[from] LockError),
+    /// Nobody could connect.
+    #[error("clients cannot be served")]
+    Listen(#[from] ListenError),
+    /// No ticks would come.
+    #[error("opening the tick ring of {runtime_dir} failed")]
+    Ring {
+        /// The fleet's runtime directory.
+        runtime_dir: PathBuf,
+        /// Why.
+        #[source]
+        source: RingError,
+    },
+    /// It could not go on.
+    #[error("serving clients failed")]
+    Driver(#[from] DriverError),
+    /// The system refused something every process has.
+    #[error("{what} failed")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+// === impl ProcessError ===
+
+impl ProcessError {
+    /// 64 when starting again would not help, else 1.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Lock(LockError::Held { .. }) => 64,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the frontend until it is told to stop.
+///
+/// # Errors
+/// [`ProcessError`]; its exit code says whether starting again may help.
+pub fn run(settings: &Settings) -> Result<(), ProcessError> {
+    let paths = FleetPaths::new(settings.instance, settings.runtime_dir.clone())?;
+    let lock = Lock::take(&paths.frontend_lock())?;
+    tune();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| ProcessError::System { what: "making the runtime", source })?;
+    runtime.block_on(LocalSet::new().run_until(serve(settings, &paths)))?;
+    lock.remove().map_err(|source| ProcessError::System { what: "removing the lock file", source })
+}
+
+async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessError> {
+    let ring = |source| ProcessError::Ring { runtime_dir: settings.runtime_dir.clone(), source };
+    let listener = listen(&settings.host, settings.port).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| ProcessError::System { what: "asking for our address", source })?;
+    let node = RingNode::open(paths).map_err(ring)?;
+    let source = TickReader::open(&node).map_err(ring)?;
+    let bell = Bell::new(WakeReader::open(paths).map_err(ring)?)
+        .map_err(|source| ProcessError::System { what: "watching the wake-up pipe", source })?;
+
+    let (to_hub, inputs) = mpsc::channel(INPUT_QUEUE_MAX);
+    let (control_to_hub, from_coordinator) = mpsc::channel(COORDINATOR_QUEUE_MAX);
+    let (to_coordinator, outgoing) = mpsc::channel(TO_COORDINATOR_QUEUE_MAX);
+    let (ring_stop, stop) = mpsc::channel(1);
+    let turned_away = Rc::new(TurnedAway::default());
+    let channels = Channels {
+        inputs,
+        from_coordinator,
+        to_coordinator,
+        stop,
+        turned_away: Rc::clone(&turned_away),
+    };
+    let driver = Driver::new(source, bell, channels);
+    stop_on_signal(ring_stop)
+        .map_err(|source| ProcessError::System { what: "watching for signals", source })?;
+    let accepting = spawn_local(accept(listener, to_hub, turned_away));
+    let speaking =
+        spawn_local(keep_connected(paths.clone(), address.to_string(), control_to_hub, outgoing));
+    tracing::info!(%address, instance = %settings.instance, "serving WebSocket clients");
+    let outcome = driver.run(accepting.abort_handle()).await;
+    speaking.abort();
+    Ok(outcome?)
+}
+
+/// Rings once when the process is asked to end.
+fn stop_on_signal(stop: mpsc::Sender<()>) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    spawn_local(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+        // The driver is gone when nobody listens: then there is nothing left to stop.
+        let _stopped = stop.send(()).await;
+    });
+    Ok(())
+}
+
+/// Asks the system for what many clients and short rests need; goes on without it.
+fn tune() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is; fewer clients fit");
+    }
+    if let Err(error) = set_timerslack(1) {
+        tracing::warn!(%error, "rests between fan-outs will be 50 us too long");
+    }
+}
