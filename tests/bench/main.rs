@@ -89,7 +89,7 @@ fn cpu_of(status: &FleetStatus) -> (f64, f64) {
 }
 
 fn latency(runtime: &tokio::runtime::Runtime, scenario: &Scenario) {
-    let script = json!({"rate": scenario.rate, "stamp_turnover": true});
+    let script = json!({"rate": scenario.rate, "stamp_turnover": true, "slice_us": 100});
     let plan = FleetPlan::new().simulated("bench", &script);
     let fleet = runtime.block_on(plan.start_ready());
     let ids = instruments();
@@ -154,7 +154,7 @@ fn burst(runtime: &tokio::runtime::Runtime) {
 }
 
 fn idle(runtime: &tokio::runtime::Runtime) {
-    let script = json!({"rate": 0});
+    let script = json!({"faults": [{"do": "silent"}]});
     let plan = ["one", "two", "three"]
         .iter()
         .fold(FleetPlan::new(), |plan, id| plan.simulated(id, &script));

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use shm_layout::{FleetPaths, Instance};
 
+use super::guardian;
+
 /// A directory under `/tmp` and an instance's name, both made of this process's id and a count. The directory goes when
 /// this goes.
 #[derive(Debug)]
@@ -27,7 +29,9 @@ impl Home {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let count = NEXT.fetch_add(1, Ordering::Relaxed);
         // Of fixed width, so that no name is the beginning of another.
-        let name = format!("qt{}-{count:03}", std::process::id());
+        let prefix = format!("qt{}", std::process::id());
+        let name = format!("{prefix}-{count:03}");
+        guardian::start(&prefix);
         // Not the usual temporary directory: a socket's path may have 107 bytes.
         let dir = Path::new("/tmp").join(&name);
         std::fs::create_dir(&dir).expect("a directory of the test's own can be made");

@@ -1,5 +1,6 @@
 //! Whole fleets of the real binaries.
 
+mod guardian;
 mod home;
 mod plan;
 mod running;
