@@ -111,6 +111,9 @@ pub struct DemoArgs {
     /// So many times faster than real time.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub speed: f64,
+    /// The fleet's name; another one lets a second demonstration run beside the first.
+    #[arg(long, value_name = "NAME", default_value = crate::demo::INSTANCE)]
+    pub instance: Instance,
     /// Stop after so many seconds instead of at Ctrl-C.
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<u64>,

@@ -54,6 +54,7 @@ pub(crate) fn status() -> FleetStatus {
         pid: 4710,
         uptime_ms: 3_723_000,
         taken_at_ms: 1_795_000_000_000,
+        http_address: "127.0.0.1:7798".into(),
         wanted: 5,
         placed: 4,
         acknowledged: 3,

@@ -87,7 +87,7 @@ pub fn take(paths: &FleetPaths, own_uid: u32) -> Result<Premises, RuntimeDirErro
             LockError::Held { pid, .. } => RuntimeDirError::RunsAlready { instance, pid },
             other => other.into(),
         })?;
-    let claim = claim_path(&instance);
+    let claim = paths.instance_claim();
     let other = std::fs::read_to_string(&claim).unwrap_or_default();
     let other = other.lines().nth(1).unwrap_or_default().to_owned();
     let elsewhere = !other.is_empty() && Path::new(&other) != paths.runtime_dir();
@@ -120,11 +120,6 @@ pub fn held_locks(runtime_dir: &Path) -> Vec<(PathBuf, Option<u32>)> {
         LockState::Free => None,
     };
     locks.filter_map(held).collect()
-}
-
-/// Where a running fleet's name is held, for every runtime directory of the machine.
-fn claim_path(instance: &Instance) -> PathBuf {
-    Path::new("/dev/shm").join(format!("{instance}_fleet"))
 }
 
 fn prepare(dir: &Path, own_uid: u32) -> Result<(), RuntimeDirError> {
@@ -208,7 +203,7 @@ mod tests {
             matches!(take(&paths, uid), Err(RuntimeDirError::RunsAlready { pid, .. }) if pid == ours)
         );
         premises.leave().unwrap();
-        assert!(!paths.runtime_dir().exists() && !claim_path(paths.instance()).exists());
+        assert!(!paths.runtime_dir().exists() && !paths.instance_claim().exists());
     }
 
     #[test]

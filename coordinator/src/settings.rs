@@ -106,6 +106,7 @@ impl Settings {
             universe: self.listed(),
             always_on: self.always_on(),
             auto_failover: self.config.auto_failover,
+            http_address: String::new(),
             notices: notices(&self.config),
         }
     }

@@ -190,7 +190,7 @@ async fn prepare(
     spawner: Spawner,
 ) -> Result<Prepared, StartError> {
     let paths = settings.places.paths.clone();
-    let plan = settings.plan(memory);
+    let mut plan = settings.plan(memory);
     if held_locks(paths.runtime_dir()).is_empty() {
         // Nothing of this fleet runs: whatever is left of an earlier one is in the way.
         remove_remains(&paths)?;
@@ -208,7 +208,8 @@ async fn prepare(
     })?;
     let node = RingNode::open(&paths)?;
     settings.memory().save(paths.runtime_dir())?;
-    announce(&settings, &plan, http_addr);
+    plan.http_address = http_addr.to_string();
+    announce(&settings, &plan);
     let (sender, receiver) = mpsc::channel(INBOX_INPUTS_MAX);
     let counters = Arc::new(ControlCounters::default());
     let uid = nix::unistd::geteuid().as_raw();
@@ -247,7 +248,7 @@ fn port_error(
     StartError::Port { host: host.to_owned(), port, purpose, key, source }
 }
 
-fn announce(settings: &Settings, plan: &FleetPlan, http: SocketAddr) {
+fn announce(settings: &Settings, plan: &FleetPlan) {
     let enabled = plan.connections.iter().filter(|connection| connection.enabled).count();
     info!(
         instance = %plan.instance,
@@ -258,6 +259,7 @@ fn announce(settings: &Settings, plan: &FleetPlan, http: SocketAddr) {
         always_on = plan.always_on.len(),
         "qamd {} starts", env!("CARGO_PKG_VERSION")
     );
+    let http = &plan.http_address;
     info!("status and metrics at http://{http}/status and http://{http}/metrics");
     for notice in &plan.notices {
         warn!("{notice}");

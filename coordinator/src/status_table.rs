@@ -26,6 +26,7 @@ pub fn render(status: &FleetStatus, style: Style) -> String {
         status.instance,
         status.pid
     ));
+    line(&format!("http://{}/status and /metrics", status.http_address));
     status.frontends.iter().for_each(|frontend| line(&frontend_line(frontend, style)));
     line(&instruments_line(status, style));
     line("");
@@ -268,6 +269,7 @@ mod tests {
     fn a_fleet_with_every_trouble() {
         let golden = "\
 qamd 0.1.0  instance qamd, pid 4710, up 1 h 02 min
+http://127.0.0.1:7798/status and /metrics
 ws://127.0.0.1:7799  pid 4712, 2 sessions, 0 instruments, 2,000 ticks pushed
   7 lost in the ring
 5 instruments wanted: 2 ticking, 1 acknowledged without a tick yet, 1 not acknowledged, 1 waiting for room
@@ -296,7 +298,7 @@ note: redundancy: 2 connections per instrument are asked for; this version uses 
             worker.library_version = Some("v6.7.13_qamd-sim 0.1.0".into());
         }
         let text = render(&status, Style::default());
-        let table = text.lines().skip(5).take(5);
+        let table = text.lines().skip(6).take(5);
         assert!(table.clone().all(|line| line.chars().count() <= 100), "{text}");
     }
 
@@ -313,11 +315,11 @@ note: redundancy: 2 connections per instrument are asked for; this version uses 
     }
 
     #[test]
-    fn a_frontend_that_is_gone_is_said_first() {
+    fn a_frontend_that_is_gone_is_said_before_all_else() {
         let mut status = example::status();
         (status.frontends[0].connected, status.frontends[0].pid, status.frontends[0].restarts) =
             (false, None, 2);
         let text = render(&status, Style::default());
-        assert_eq!(text.lines().nth(1), Some("WebSocket frontend: not running, 2 restarts"));
+        assert_eq!(text.lines().nth(2), Some("WebSocket frontend: not running, 2 restarts"));
     }
 }

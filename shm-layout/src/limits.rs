@@ -7,9 +7,10 @@ pub const RING_SHARDS: u32 = 4;
 /// Ticks one ring sample may carry. A writer with more sends several samples.
 pub const RING_TICKS_PER_SAMPLE_MAX: usize = 4;
 
-/// Samples a reader may lag behind one worker. At the limit the oldest is overwritten, and the reader counts the loss by
-/// the gap in sequences.
-pub const RING_READER_LAG_SAMPLES_MAX: usize = 4096;
+/// Samples a reader may lag behind one worker: 0.4 s of the greatest burst seen in a real market (40,000 ticks/s). At the
+/// limit the oldest is overwritten, and the reader counts the loss by the gap in sequences. Costs 24 resident bytes each
+/// per worker and reader; the samples' own memory is touched only as far as a reader really lags.
+pub const RING_READER_LAG_SAMPLES_MAX: usize = 16_384;
 
 /// Readers (frontends, recorders, followers) of one ring service. At the limit a further reader is refused.
 pub const RING_READERS_MAX: usize = 8;

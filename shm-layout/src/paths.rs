@@ -81,6 +81,12 @@ impl FleetPaths {
         self.runtime_dir.join("control.sock")
     }
 
+    /// Held by the coordinator that uses this instance's names in shared memory, whatever its runtime directory.
+    #[must_use]
+    pub fn instance_claim(&self) -> PathBuf {
+        Path::new("/dev/shm").join(format!("{}_fleet", self.instance))
+    }
+
     /// Held by the running coordinator; carries its pid.
     #[must_use]
     pub fn coordinator_lock(&self) -> PathBuf {

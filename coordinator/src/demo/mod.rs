@@ -11,6 +11,6 @@ mod recording;
 mod viewer;
 
 pub use board::{Board, Push};
-pub use plan::{DemoError, DemoPlan, near_contracts};
+pub use plan::{DemoError, DemoPlan, INSTANCE, near_contracts};
 pub use recording::{RecordingError, recording_ids};
 pub use viewer::{Seen, Viewer};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use shm_layout::{BrokerId, ConnectionId, Date, FrontAddr, Instance, InstrumentId};
+use shm_layout::{BrokerId, ConnectionId, Date, FrontAddr, InstrumentId};
 
 use super::recording::{RecordingError, recording_ids};
 use crate::command_line::DemoArgs;
@@ -14,7 +14,7 @@ use crate::instruments::Universe;
 use crate::spawn::{SpawnError, own_directory};
 
 /// The fleet's name, so that a demonstration never meets a real one.
-const INSTANCE: &str = "qamd-demo";
+pub const INSTANCE: &str = "qamd-demo";
 const SIMULATED_LIBRARY: &str = "libqamd_ctp_sim.so";
 /// Nothing listens there, and the simulated library does not look.
 const NOWHERE: &str = "tcp://127.0.0.1:1";
@@ -110,8 +110,7 @@ impl DemoPlan {
             http_port: if own_ports { HTTP_PORT_DEFAULT } else { 0 },
             load_balance_strategy: Strategy::RoundRobin,
             auto_failover: false,
-            instance: Instance::parse(INSTANCE)
-                .map_err(|error| DemoError::Names(error.to_string()))?,
+            instance: args.instance,
             flow_dir: flow_dir.to_owned(),
             ctp_library: library,
             ..Config::of(connections?)

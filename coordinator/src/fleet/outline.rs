@@ -18,6 +18,8 @@ pub struct FleetPlan {
     pub always_on: Vec<InstrumentId>,
     /// Whether instruments leave a connection that cannot work.
     pub auto_failover: bool,
+    /// Where status and metrics are served, `host:port`; known once the port is open.
+    pub http_address: String,
     /// Worth a word to whoever asks for the status.
     pub notices: Vec<String>,
 }

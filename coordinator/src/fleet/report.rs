@@ -51,6 +51,7 @@ impl Fleet {
             uptime_ms: u64::try_from(now.saturating_duration_since(self.started_at).as_millis())
                 .unwrap_or(u64::MAX),
             taken_at_ms,
+            http_address: self.http_address.clone(),
             wanted: count(self.demand.len()),
             placed: count(self.placement.placed()),
             acknowledged: sums.acknowledged,

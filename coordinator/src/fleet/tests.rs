@@ -51,6 +51,7 @@ fn plan(rooms: &[u32], found: Found) -> FleetPlan {
         universe: Vec::new(),
         always_on: Vec::new(),
         auto_failover: true,
+        http_address: "127.0.0.1:7798".into(),
         notices: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use shm_layout::clock::unix_ms;
-use shm_layout::{Date, DateError};
+use shm_layout::{Date, DateError, Instance};
 
 use crate::command_line::DemoArgs;
 use crate::demo::{DemoPlan, Seen, Viewer};
@@ -35,13 +35,13 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
         }
     };
     let made = DirBuilder::new().mode(0o700).create(&scratch);
-    let log = made.and_then(|()| open_log(&log_path()));
+    let log = made.and_then(|()| open_log(&log_path(&args.instance)));
     let shown = match log {
         Ok(log) => show(args, plan, log),
         Err(error) => Err(format!(
             "making {} and {} failed: {error}",
             scratch.display(),
-            log_path().display()
+            log_path(&args.instance).display()
         )),
     };
     // The flow files of a market that never was are of no use to anybody.
@@ -65,7 +65,7 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
         let DemoPlan { config, files, instruments, title } = plan;
         let signals = Signals::listen().map_err(|error| format!("listening for signals failed: {error}"))?;
         let instance = config.instance;
-        let coordinator = start::start(config, files, Some(children_log)).await.map_err(|error| with_log(&crate::output::chain(&error)))?;
+        let coordinator = start::start(config, files, Some(children_log)).await.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
         signals.forward(&coordinator.inbox());
         let http = coordinator.http();
         let example: Vec<String> = instruments.iter().take(3).map(|id| format!("\"{id}\"")).collect();
@@ -81,19 +81,19 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
                  \x20 log       {}\n\
                  \x20 stop      Ctrl-C\n\n",
                 example.join(","),
-                log_path().display(),
+                log_path(&args.instance).display(),
             ));
         };
         let (stopped, seen) =
             tokio::join!(coordinator.run(), viewer.run(args.seconds.map(Duration::from_secs), introduce));
-        stopped.map_err(|error| with_log(&crate::output::chain(&error)))?;
-        conclude(seen, style)
+        stopped.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
+        conclude(&instance, seen, style)
     })
 }
 
-fn conclude(seen: Seen, style: Style) -> Result<(), String> {
+fn conclude(instance: &Instance, seen: Seen, style: Style) -> Result<(), String> {
     if let Some(failure) = seen.failure {
-        return Err(with_log(&failure));
+        return Err(with_log(instance, &failure));
     }
     let ms = u64::try_from(seen.duration.as_millis()).unwrap_or(u64::MAX);
     let losses = if seen.missed == 0 {
@@ -110,13 +110,13 @@ fn conclude(seen: Seen, style: Style) -> Result<(), String> {
     Ok(())
 }
 
-fn with_log(why: &str) -> String {
-    format!("{why}\nthe log is {}", log_path().display())
+fn with_log(instance: &Instance, why: &str) -> String {
+    format!("{why}\nthe log is {}", log_path(instance).display())
 }
 
-/// One log a user: the next demonstration replaces it.
-fn log_path() -> PathBuf {
-    std::env::temp_dir().join(format!("qamd-demo-{}.log", nix::unistd::geteuid()))
+/// One log an instance and user: the next demonstration replaces it.
+fn log_path(instance: &Instance) -> PathBuf {
+    std::env::temp_dir().join(format!("{instance}-{}.log", nix::unistd::geteuid()))
 }
 
 fn open_log(path: &Path) -> std::io::Result<File> {

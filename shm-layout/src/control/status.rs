@@ -18,6 +18,8 @@ pub struct FleetStatus {
     pub uptime_ms: u64,
     /// When this was taken, milliseconds since 1970-01-01 UTC.
     pub taken_at_ms: i64,
+    /// Where status and metrics are served, `host:port`.
+    pub http_address: String,
     /// Instruments wanted by at least one frontend or always on.
     pub wanted: u32,
     /// Of these, carried by a worker (placed).
