@@ -5,6 +5,7 @@ mod burst;
 mod command_line;
 mod control_channel;
 mod demand;
+mod demo;
 mod first_tick;
 mod front;
 mod golden;
