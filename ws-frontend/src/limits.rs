@@ -51,6 +51,10 @@ pub const SILENCE_TIME_MAX: Duration = Duration::from_secs(45);
 /// How often sessions are looked at for the times above.
 pub const SWEEP_EVERY: Duration = Duration::from_millis(250);
 
+/// Sweeps further apart than this mean that this process itself was stopped (a debugger, a paused machine). The times above
+/// then begin anew: clients are not blamed for it.
+pub const ABSENCE_MIN: Duration = Duration::from_secs(2);
+
 /// How often counters go to the coordinator. One that finds the queue full is left out; the next has it all.
 pub const STATS_EVERY: Duration = Duration::from_secs(1);
 
@@ -128,4 +132,5 @@ pub const ECHO_CHARS_MAX: usize = 40;
 const _: () = assert!(REFILL_BYTES_MAX < OUT_BUFFER_BYTES_MAX);
 const _: () = assert!(OUT_BUFFER_KEPT_BYTES_MAX <= OUT_BUFFER_BYTES_MAX);
 const _: () = assert!(SESSION_INSTRUMENTS_MAX <= DEMAND_INSTRUMENTS_MAX);
+const _: () = assert!(SWEEP_EVERY.as_nanos() * 4 < ABSENCE_MIN.as_nanos());
 const _: () = assert!(PING_AFTER.as_nanos() * 2 < SILENCE_TIME_MAX.as_nanos());

@@ -185,6 +185,11 @@ impl Outbox {
         self.stalled_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
+    /// Time without progress begins anew.
+    pub fn forgive(&mut self, now: Instant) {
+        self.stalled_since = self.stalled_since.map(|_| now);
+    }
+
     /// Queues the last frame. With `drop_queued` what waits is dropped, except the rest of the frame that has begun to
     /// leave: frames must stay whole for the close frame to be read as one. Marks are dropped always.
     pub fn close(&mut self, close_frame: &[u8], drop_queued: bool, now: Instant) {

@@ -84,6 +84,12 @@ impl<P> Session<P> {
         self.listening_since = now;
     }
 
+    /// This process was stopped for a while: silence and lack of progress meanwhile are not the client's.
+    pub fn forgive(&mut self, now: Instant) {
+        self.listening_since = now;
+        self.outbox.forgive(now);
+    }
+
     /// What is due, given when it was last heard. A ping that is due counts as sent.
     pub fn due(&mut self, heard_at: Instant, now: Instant) -> Due {
         if let Some(until) = self.closing_until {
@@ -100,7 +106,7 @@ impl<P> Session<P> {
         if silence >= SILENCE_TIME_MAX {
             return Due::Dead;
         }
-        let pinged = self.pinged_at.is_some_and(|at| at >= silent_since);
+        let pinged = self.pinged_at.is_some_and(|at| at > silent_since);
         if silence >= PING_AFTER && !pinged {
             self.pinged_at = Some(now);
             return Due::Ping;
@@ -157,6 +163,15 @@ mod tests {
         session.outbox.took(1, at(9));
         assert_eq!(session.due(at(18), at(18)), Due::Nothing);
         assert_eq!(session.due(at(19), at(19)), Due::SlowConsumer);
+    }
+
+    #[test]
+    fn a_client_is_not_blamed_for_our_own_absence() {
+        let (mut session, at) = session();
+        session.outbox.append(&[0x81, 2, b'h', b'i'], at(0));
+        session.forgive(at(100));
+        assert_eq!(session.due(at(0), at(109)), Due::Nothing);
+        assert_eq!(session.due(at(0), at(110)), Due::SlowConsumer);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub struct Hub<P> {
     frame: Vec<u8>,
     /// The reply to `list`, as long as the universe stays as it is.
     list_reply: Option<Vec<u8>>,
+    swept_at: Option<Instant>,
 }
 
 // === impl Hub ===
@@ -66,6 +67,7 @@ impl<P: Peer> Hub<P> {
             touched: Vec::new(),
             frame: Vec::new(),
             list_reply: None,
+            swept_at: None,
         }
     }
 

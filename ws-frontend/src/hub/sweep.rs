@@ -3,18 +3,24 @@
 use std::time::Instant;
 
 use super::{Hub, Peer, Queued, touch};
+use crate::limits::ABSENCE_MIN;
 use crate::protocol::frame::{CloseCode, push_ping};
 use crate::session::Due;
 
 impl<P: Peer> Hub<P> {
     /// Does what is due.
     pub fn sweep(&mut self, now: Instant) {
+        let last = self.swept_at.replace(now);
+        let was_absent = last.is_some_and(|at| now.saturating_duration_since(at) >= ABSENCE_MIN);
         for instrument in self.demand.expire(now) {
             self.book.release(&instrument, now);
         }
         self.book.tidy(now);
         for index in self.sessions.indices() {
             let Some(session) = self.sessions.get_mut(index) else { continue };
+            if was_absent {
+                session.forgive(now);
+            }
             let heard_at = session.peer.heard_at();
             match session.due(heard_at, now) {
                 Due::Nothing => {}

@@ -243,8 +243,15 @@ impl Client {
         within("sending", self.socket.send(message.into())).await.unwrap();
     }
 
+    /// The next message. Pings may come at any time when the machine is slow; the socket answers them.
     pub(crate) async fn message(&mut self) -> Message {
-        within("a message", self.socket.next()).await.expect("the connection ended").unwrap()
+        loop {
+            let message = within("a message", self.socket.next()).await;
+            match message.expect("the connection ended").unwrap() {
+                Message::Ping(_) => {}
+                message => return message,
+            }
+        }
     }
 
     pub(crate) async fn text(&mut self) -> String {
