@@ -21,8 +21,8 @@ use crate::connection::{Heard, Input, Link};
 use crate::demand_client::{ControlEpoch, FromCoordinator, ToCoordinator};
 use crate::hub::{Flushed, Hub, Moment};
 use crate::limits::{
-    DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STATS_EVERY, STOP_TIME_MAX, SWEEP_EVERY,
-    WAKE_BACKSTOP,
+    BACKLOG_TICKS_MAX, CATCH_UP_TIME_MAX, DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STATS_EVERY,
+    STOP_TIME_MAX, SWEEP_EVERY, WAKE_BACKSTOP,
 };
 use crate::listener::TurnedAway;
 use crate::pace;
@@ -52,6 +52,8 @@ pub struct Driver<S> {
     backstop: Interval,
     /// The control connection that stands.
     control: Option<ControlEpoch>,
+    /// Ticks taken since the ring was last found empty.
+    backlog: usize,
     next_sweep: Instant,
     next_stats: Instant,
     stopping: bool,
@@ -84,6 +86,7 @@ impl<S: TickSource> Driver<S> {
             channels,
             backstop,
             control: None,
+            backlog: 0,
             next_sweep: now,
             next_stats: now,
             stopping: false,
@@ -179,11 +182,13 @@ impl<S: TickSource> Driver<S> {
         }
     }
 
-    /// Takes ticks for a while. Says whether there are more, and whether anybody wanted one.
+    /// Takes ticks for a while. Says whether there is more to do, and whether anybody wanted one.
     fn take_ticks(&mut self, began: Instant) -> Result<(bool, bool), DriverError> {
         let mut now = began;
         let mut wanted = false;
-        loop {
+        let emptied = loop {
+            let behind = self.backlog >= BACKLOG_TICKS_MAX;
+            self.hub.fall_behind(behind);
             let hub = &mut self.hub;
             let drained =
                 self.source.drain(DRAIN_TICKS, &mut |tick| wanted |= hub.take_tick(tick, now))?;
@@ -191,13 +196,18 @@ impl<S: TickSource> Driver<S> {
                 self.hub.lost(drained.lost);
             }
             if drained.ticks < DRAIN_TICKS {
-                return Ok((false, wanted));
+                self.backlog = 0;
+                break true;
             }
+            self.backlog += drained.ticks;
             now = clock::monotonic();
-            if now.saturating_duration_since(began) >= DRAIN_TIME_MAX {
-                return Ok((true, wanted));
+            let time_max = if behind { CATCH_UP_TIME_MAX } else { DRAIN_TIME_MAX };
+            if now.saturating_duration_since(began) >= time_max {
+                break false;
             }
-        }
+        };
+        let caught_up = self.hub.catch_up(now);
+        Ok((!emptied || !caught_up, wanted))
     }
 
     fn hear_coordinator(&mut self, now: Instant) {

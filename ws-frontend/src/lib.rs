@@ -7,7 +7,7 @@
 //! ```
 //! One thread does everything. One task, the [`driver`], owns all state, the [`hub`]; the others bring it inputs through
 //! bounded queues: a task for each [`connection`], the [`listener`], the [`demand_client`]. The hub itself and what it is made
-//! of ([`quote_book`], [`interests`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`pace`]) know neither
+//! of ([`quote_book`], [`interests`], [`marks`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`pace`]) know neither
 //! tokio nor iceoryx2 nor a clock.
 //!
 //! * A client that keeps up gets every tick, in order. One that lags gets the latest of each instrument. One that takes
@@ -26,6 +26,7 @@ pub mod interests;
 pub mod limits;
 pub mod listener;
 pub mod lock;
+pub mod marks;
 pub mod outbox;
 pub mod pace;
 pub mod process;

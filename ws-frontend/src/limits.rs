@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use shm_layout::limits::{CONTROL_INSTRUMENTS_PER_MESSAGE_MAX, UNIVERSE_INSTRUMENTS_MAX};
+use shm_layout::limits::{
+    CONTROL_INSTRUMENTS_PER_MESSAGE_MAX, RING_READER_LAG_SAMPLES_MAX, UNIVERSE_INSTRUMENTS_MAX,
+};
 
 /// Connections at a time, handshakes included. Refused with HTTP 503, counted `sessions_refused`.
 pub const SESSIONS_MAX: usize = 1024;
@@ -94,6 +96,18 @@ pub const DRAIN_TICKS: usize = 64;
 
 /// Taking ticks ends after so long even when more wait, so that what was encoded goes out.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_micros(500);
+
+/// Ticks taken without ever finding the ring empty. At the limit the ring fills faster than ticks can be sent, and would
+/// soon overwrite some: from then on the ring is emptied first, and of each instrument the latest tick is sent, counted
+/// `conflated`, until all has been caught up with. An eighth of what the ring holds for a reader, so that none is lost
+/// while ticks come up to eight times as fast as they can be sent.
+pub const BACKLOG_TICKS_MAX: usize = RING_READER_LAG_SAMPLES_MAX / 8;
+
+/// As [`DRAIN_TIME_MAX`], while the ring is emptied first.
+pub const CATCH_UP_TIME_MAX: Duration = Duration::from_millis(4);
+
+/// Ticks sent to clients in one turn while catching up, each client's copy counted; then the ring has its turn again.
+pub const CATCH_UP_COPIES_MAX: usize = 4096;
 
 /// Inputs are taken for so long in one turn (one at least), then ticks have theirs.
 pub const INPUT_TIME_MAX: Duration = Duration::from_micros(200);

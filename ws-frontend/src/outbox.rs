@@ -17,11 +17,10 @@
 //! The bytes are whole WebSocket frames, but the first may have begun to leave. Where it ends is found by reading the
 //! lengths in the frames themselves, and only after a write that took a part.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::hashing::Set;
 use crate::limits::{OUT_BUFFER_BYTES_MAX, OUT_BUFFER_KEPT_BYTES_MAX, REFILL_BYTES_MAX};
+use crate::marks::Marks;
 use crate::protocol::frame::frame_length;
 use crate::quote_book::InstrumentIndex;
 
@@ -49,14 +48,6 @@ pub struct Outbox {
     stalled_since: Option<Instant>,
     /// A close frame was queued; nothing may follow it.
     closed: bool,
-}
-
-/// Instruments in the order they were marked.
-#[derive(Debug, Default)]
-struct Marks {
-    marked: Set<InstrumentIndex>,
-    /// Holds every marked instrument, and some whose mark was taken back.
-    order: VecDeque<InstrumentIndex>,
 }
 
 // === impl Outbox ===
@@ -202,48 +193,6 @@ impl Outbox {
         self.marks = Marks::default();
         self.append(close_frame, now);
         self.closed = true;
-    }
-}
-
-// === impl Marks ===
-
-impl Marks {
-    /// Taken-back marks that `order` may hold beside the living ones before it is tidied.
-    const STALE_MAX: usize = 64;
-
-    fn is_empty(&self) -> bool {
-        self.marked.is_empty()
-    }
-
-    fn set(&mut self, instrument: InstrumentIndex) -> bool {
-        let new = self.marked.insert(instrument);
-        if new {
-            self.order.push_back(instrument);
-            if self.order.len() > 2 * self.marked.len() + Self::STALE_MAX {
-                self.tidy();
-            }
-        }
-        new
-    }
-
-    fn take_back(&mut self, instrument: InstrumentIndex) {
-        self.marked.remove(&instrument);
-    }
-
-    fn take_first(&mut self) -> Option<InstrumentIndex> {
-        while let Some(first) = self.order.pop_front() {
-            if self.marked.remove(&first) {
-                return Some(first);
-            }
-        }
-        None
-    }
-
-    /// Forgets what was taken back; a mark set again keeps its first place.
-    fn tidy(&mut self) {
-        let mut seen = Set::default();
-        self.order
-            .retain(|instrument| self.marked.contains(instrument) && seen.insert(*instrument));
     }
 }
 

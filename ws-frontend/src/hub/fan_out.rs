@@ -9,10 +9,10 @@ use shm_layout::control::FrontendStats;
 
 use super::{Hub, Peer, SessionId, touch};
 use crate::interests::SessionIndex;
-use crate::limits::WRITES_PER_TURN_MAX;
+use crate::limits::{CATCH_UP_COPIES_MAX, WRITES_PER_TURN_MAX};
 use crate::outbox::Offered;
 use crate::protocol::action::push_market_data;
-use crate::quote_book::{QuoteBook, Recorded};
+use crate::quote_book::{InstrumentIndex, QuoteBook, Recorded};
 use crate::session::Session;
 
 /// What [`Hub::flush`] left.
@@ -53,6 +53,44 @@ impl<P: Peer> Hub<P> {
                 instrument
             }
         };
+        // While one instrument is overdue, all wait in line: an instrument's ticks never overtake each other.
+        let copies = if self.behind || !self.overdue.is_empty() {
+            self.postpone(instrument)
+        } else {
+            self.fan_out(instrument, now)
+        };
+        copies > 0
+    }
+
+    /// Says whether ticks come faster than they can be sent. While they do, they only enter the book, and
+    /// [`Self::catch_up`] sends the latest of each instrument: a tick that is overwritten in the ring is lost to everybody,
+    /// and might have been its instrument's last.
+    pub fn fall_behind(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+
+    /// Sends the latest ticks of instruments that are overdue, as many as one turn may. True when none is left.
+    pub fn catch_up(&mut self, now: Instant) -> bool {
+        let mut copies = 0;
+        while copies < CATCH_UP_COPIES_MAX {
+            let Some(instrument) = self.overdue.take_first() else { return true };
+            copies += self.fan_out(instrument, now).max(1);
+        }
+        self.overdue.is_empty()
+    }
+
+    /// Marks an instrument as overdue. Returns how many clients want it.
+    fn postpone(&mut self, instrument: InstrumentIndex) -> usize {
+        let wanted_by = self.interests.sessions_of(instrument).len();
+        if wanted_by > 0 && !self.overdue.set(instrument) {
+            self.stats.conflated += wanted_by as u64;
+        }
+        wanted_by
+    }
+
+    /// Offers the latest tick of an instrument to every client that wants it. Returns how many do.
+    fn fan_out(&mut self, instrument: InstrumentIndex, now: Instant) -> usize {
+        let Some(tick) = self.book.latest(instrument) else { return 0 };
         self.frame.clear();
         let sessions = self.interests.sessions_of(instrument);
         for index in sessions {
@@ -71,7 +109,7 @@ impl<P: Peer> Hub<P> {
             }
             touch(&mut self.touched, *index, session);
         }
-        !sessions.is_empty()
+        sessions.len()
     }
 
     /// Writes what has gathered.

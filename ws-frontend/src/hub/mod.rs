@@ -23,6 +23,7 @@ use shm_layout::control::FrontendStats;
 
 use crate::demand::{Demand, DemandPart};
 use crate::interests::{Interests, SessionIndex};
+use crate::marks::Marks;
 use crate::protocol::frame::{CloseCode, push_close};
 use crate::quote_book::{InstrumentIndex, QuoteBook};
 use crate::session::Session;
@@ -42,6 +43,10 @@ pub struct Hub<P> {
     demand: Demand,
     universe: Universe,
     stats: FrontendStats,
+    /// Ticks come faster than they can be sent; see [`Hub::fall_behind`].
+    behind: bool,
+    /// Instruments whose latest tick is still to be sent to everybody, since we fell behind.
+    overdue: Marks,
     /// Sessions that have something to be written, each once.
     touched: Vec<SessionIndex>,
     /// The frame of the tick being fanned out; kept for its memory.
@@ -64,6 +69,8 @@ impl<P: Peer> Hub<P> {
             demand: Demand::default(),
             universe: Universe::default(),
             stats: FrontendStats::default(),
+            behind: false,
+            overdue: Marks::default(),
             touched: Vec::new(),
             frame: Vec::new(),
             list_reply: None,

@@ -272,6 +272,59 @@ fn a_client_that_lags_is_conflated_and_holds_up_nobody() {
 }
 
 #[test]
+fn when_ticks_come_faster_than_they_can_be_sent_the_latest_of_each_instrument_is() {
+    let mut stage = Stage::new();
+    let (one, one_pipe) = stage.client();
+    let (two, two_pipe) = stage.client();
+    stage.subscribe(one, &["rb2601", "au2512"]);
+    stage.subscribe(two, &["rb2601"]);
+    let _answers = (received(&one_pipe), received(&two_pipe));
+    stage.tick("rb2601", 1);
+    stage.hub.fall_behind(true);
+    // The only tick of au2512 comes in the midst of a flood of the other's.
+    for volume in 2..1000 {
+        stage.tick("rb2601", volume);
+        if volume == 500 {
+            stage.tick("au2512", 7);
+        }
+    }
+    stage.flush();
+    assert_eq!((brief(&one_pipe).len(), brief(&two_pipe).len()), (1, 1), "one before the flood");
+    assert!(stage.hub.catch_up(stage.now));
+    stage.flush();
+    assert_eq!(brief(&one_pipe), ["rb2601=999", "au2512=7"]);
+    assert_eq!(brief(&two_pipe), ["rb2601=999"]);
+    let stats = stage.hub.stats();
+    let offered = 2 * 999 + 1;
+    assert_eq!(stats.pushed + stats.conflated, offered, "all is accounted for");
+
+    // What comes before all is caught up with waits in line, though the flood is over.
+    stage.tick("rb2601", 1000);
+    stage.hub.fall_behind(false);
+    stage.tick("au2512", 8);
+    stage.flush();
+    assert!(brief(&one_pipe).is_empty());
+    assert!(stage.hub.catch_up(stage.now));
+    stage.tick("rb2601", 1001);
+    stage.flush();
+    assert_eq!(brief(&one_pipe), ["rb2601=1000", "au2512=8", "rb2601=1001"]);
+}
+
+#[test]
+fn catching_up_leaves_the_ring_its_turn() {
+    let mut stage = Stage::new();
+    let (id, pipe) = stage.client();
+    let names: Vec<String> = (0..CATCH_UP_COPIES_MAX + 1).map(|n| format!("i{n}")).collect();
+    stage.subscribe(id, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    stage.hub.fall_behind(true);
+    names.iter().for_each(|name| stage.tick(name, 1));
+    assert!(!stage.hub.catch_up(stage.now), "one turn is not enough");
+    assert!(stage.hub.catch_up(stage.now));
+    stage.make_room(id, &pipe, usize::MAX);
+    assert_eq!(brief(&pipe).len(), 1 + names.len());
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_disconnected_with_1013_at_a_frame_boundary() {
     let mut stage = Stage::new();
     let (id, pipe) = stage.client();
@@ -482,6 +535,8 @@ enum Step {
     Gone(usize),
     Pass(u64),
     Coordinator(bool),
+    Behind(bool),
+    CatchUp,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -495,6 +550,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..4_usize).prop_map(Step::Gone),
         2 => (0..3000_u64).prop_map(Step::Pass),
         1 => any::<bool>().prop_map(Step::Coordinator),
+        1 => any::<bool>().prop_map(Step::Behind),
+        2 => Just(Step::CatchUp),
     ];
     prop::collection::vec(step, 0..150)
 }
@@ -578,6 +635,11 @@ fn play(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
                 // Who took nothing for too long was closed; the model forgets it too.
                 clients.retain(|client| !client.pipe.discards.get());
+            }
+            Step::Behind(behind) => stage.hub.fall_behind(behind),
+            Step::CatchUp => {
+                stage.hub.catch_up(stage.now);
+                stage.flush();
             }
             Step::Coordinator(true) => stage.hub.coordinator_connected(),
             Step::Coordinator(false) => stage.hub.coordinator_disconnected(),

@@ -67,7 +67,7 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
                 let frame = frame_of(*instrument, number, *size);
                 let keeps_up =
                     !outbox.is_lagging() && outbox.pending() + frame.len() <= OUT_BUFFER_BYTES_MAX;
-                let was_marked = outbox.marks.marked.contains(instrument);
+                let was_marked = outbox.marks.is_set(*instrument);
                 let outcome = outbox.offer(*instrument, now, || &frame);
                 let expected = match (keeps_up, was_marked) {
                     (true, _) => Offered::Queued,
@@ -91,17 +91,15 @@ fn play(steps: &[Step]) -> Result<(), TestCaseError> {
                 });
             }
             Step::Unmark { instrument } => {
-                unmarked += usize::from(outbox.marks.marked.contains(instrument));
+                unmarked += usize::from(outbox.marks.is_set(*instrument));
                 outbox.unmark(*instrument);
             }
         }
         prop_assert!(outbox.pending() <= OUT_BUFFER_BYTES_MAX);
         prop_assert!(outbox.boundary >= outbox.sent && outbox.boundary <= outbox.bytes.len());
         prop_assert_eq!(outbox.stalled_since.is_some(), outbox.pending() > 0);
-        let (held, living) = (outbox.marks.order.len(), outbox.marks.marked.len());
-        prop_assert!(held <= 2 * living + Marks::STALE_MAX + 8);
     }
-    let marked = outbox.marks.marked.len();
+    let marked = outbox.marks.len();
     while !outbox.is_empty() {
         refilled += outbox.refill(now, |instrument, out| {
             out.extend_from_slice(&latest[&instrument].1);
