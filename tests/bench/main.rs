@@ -102,8 +102,8 @@ fn latency(runtime: &tokio::runtime::Runtime, scenario: &Scenario) {
     // A second to settle; its ticks are read and not counted.
     let settled = monotonic_ns() + 1_000_000_000;
     client.run(Duration::from_secs(1), settled);
+    let stats = runtime.block_on(fleet.frontend_stats());
     let before = cpu_of(&status);
-    let stats = status.frontends[0].stats;
     let seen = client.run(RUN, settled);
     let after = cpu_of(&status);
     let later = runtime.block_on(fleet.frontend_stats());
