@@ -143,6 +143,24 @@ pub const STOP_TIME_MAX: Duration = Duration::from_secs(1);
 /// Characters of a client's own text that an error message repeats.
 pub const ECHO_CHARS_MAX: usize = 40;
 
+/// Bytes of the HTTP request a client begins with, body excluded. A longer one is answered with 431.
+pub const HANDSHAKE_HEAD_BYTES_MAX: usize = 8 << 10;
+
+/// Headers of that request. One with more is answered with 431.
+pub const HANDSHAKE_HEADERS_MAX: usize = 64;
+
+/// Bytes of a `Sec-WebSocket-Key`. A longer one is answered with 400.
+pub const WEBSOCKET_KEY_BYTES_MAX: usize = 128;
+
+/// A client that was turned away has so long to take the answer and hang up; its place is taken meanwhile.
+pub const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes thrown away from a client that was turned away. Beyond them it is disconnected, and may lose the answer.
+pub const FAREWELL_BYTES_MAX: usize = 1 << 20;
+
+/// Clients beyond [`SESSIONS_MAX`] that are waited for to take their 503. Further ones get it and are disconnected at once.
+pub const FAREWELLS_MAX: usize = 64;
+
 const _: () = assert!(REFILL_BYTES_MAX < OUT_BUFFER_BYTES_MAX);
 const _: () = assert!(OUT_BUFFER_KEPT_BYTES_MAX <= OUT_BUFFER_BYTES_MAX);
 const _: () = assert!(SESSION_INSTRUMENTS_MAX <= DEMAND_INSTRUMENTS_MAX);

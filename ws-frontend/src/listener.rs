@@ -1,4 +1,4 @@
-//! Where clients come in: accepting, the bound on connections, the WebSocket handshake.
+//! Where clients come in: accepting, the bound on connections.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,12 +7,14 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_local;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::connection::{Input, Link, serve, websocket_config};
-use crate::limits::{ACCEPT_PAUSE, HANDSHAKE_TIME_MAX, LISTEN_BACKLOG, SESSIONS_MAX};
+use crate::connection::Input;
+use crate::handshake::Refusal;
+use crate::limits::{ACCEPT_PAUSE, FAREWELLS_MAX, LISTEN_BACKLOG, SESSIONS_MAX};
+use crate::welcome::{turn_away, welcome};
 
 /// What the hub cannot count, since it never meets these clients.
 #[derive(Debug, Default)]
@@ -51,6 +53,14 @@ pub enum ListenError {
     },
 }
 
+// === impl TurnedAway ===
+
+impl TurnedAway {
+    pub(crate) fn count(counter: &Cell<u64>) {
+        counter.set(counter.get() + 1);
+    }
+}
+
 /// Listens.
 ///
 /// # Errors
@@ -82,6 +92,7 @@ async fn bind(host: &str, port: u16) -> std::io::Result<TcpListener> {
 /// Takes clients for ever and gives each a task of its own.
 pub async fn accept(listener: TcpListener, hub: mpsc::Sender<Input>, away: Rc<TurnedAway>) {
     let places = Arc::new(Semaphore::new(SESSIONS_MAX));
+    let farewells = Arc::new(Semaphore::new(FAREWELLS_MAX));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -92,53 +103,27 @@ pub async fn accept(listener: TcpListener, hub: mpsc::Sender<Input>, away: Rc<Tu
                 continue;
             }
         };
-        match Arc::clone(&places).try_acquire_owned() {
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            spawn_local(welcome(stream, place, hub.clone(), Rc::clone(&away)));
+            continue;
+        }
+        TurnedAway::count(&away.refused);
+        match Arc::clone(&farewells).try_acquire_owned() {
             Ok(place) => {
-                spawn_local(welcome(stream, place, hub.clone(), Rc::clone(&away)));
+                spawn_local(async move {
+                    turn_away(stream, Refusal::NoPlace).await;
+                    drop(place);
+                });
             }
-            Err(_) => {
-                count(&away.refused);
-                refuse(&stream).await;
-            }
+            Err(_) => tell(&stream, Refusal::NoPlace).await,
         }
     }
-}
-
-async fn welcome(
-    stream: TcpStream,
-    place: OwnedSemaphorePermit,
-    hub: mpsc::Sender<Input>,
-    away: Rc<TurnedAway>,
-) {
-    // Without it every push waits for the client's acknowledgement of the one before: 40 ms.
-    let handshake = async {
-        stream.set_nodelay(true)?;
-        let config = Some(websocket_config());
-        tokio_tungstenite::accept_async_with_config(stream, config).await
-    };
-    match timeout(HANDSHAKE_TIME_MAX, handshake).await {
-        Ok(Ok(websocket)) => serve(Link::new(websocket.into_inner()), hub).await,
-        Ok(Err(error)) => {
-            count(&away.handshakes_failed);
-            tracing::debug!(%error, "a handshake failed");
-        }
-        Err(_) => {
-            count(&away.handshakes_failed);
-            tracing::debug!("a handshake took too long");
-        }
-    }
-    drop(place);
 }
 
 /// Says why, as far as the socket takes it at once.
-async fn refuse(stream: &TcpStream) {
-    const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 29\r\n\r\nall client places are taken.\n";
+async fn tell(stream: &TcpStream, refusal: Refusal) {
     if stream.writable().await.is_ok() {
         // A client that cannot even be told is gone.
-        let _untold = stream.try_write(REFUSAL);
+        let _untold = stream.try_write(&refusal.answer());
     }
-}
-
-fn count(counter: &Cell<u64>) {
-    counter.set(counter.get() + 1);
 }

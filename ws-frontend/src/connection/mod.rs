@@ -6,8 +6,6 @@
 
 mod reading;
 
-pub(crate) use reading::websocket_config;
-
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -136,13 +134,15 @@ impl Peer for Rc<Link> {
     }
 }
 
-/// Reads a connection until it ends. The caller has done the handshake.
-pub async fn serve(link: Rc<Link>, hub: mpsc::Sender<Input>) {
+/// Reads a connection until it ends. The caller has done the handshake; `early` is what came behind it.
+pub async fn serve(link: Rc<Link>, early: Vec<u8>, hub: mpsc::Sender<Input>) {
     let say = async |what| hub.send(Input { link: Rc::clone(&link), what }).await.is_ok();
     if !say(Heard::Opened).await {
         return;
     }
-    let mut reading = Reading::new(Rc::clone(&link));
+    // `early` needs no turn of its own: to tokio a socket stays readable until a read finds nothing, and the read that found
+    // `early` found something. So does the second of two messages that came in one segment.
+    let mut reading = Reading::new(Rc::clone(&link), early);
     while !link.ended.get() {
         let reads = link.discards.get() || !link.held.get();
         let writable = tokio::select! {

@@ -16,7 +16,7 @@ use crate::limits::{
 };
 
 /// tungstenite's settings; the write buffer holds one control frame at a time.
-pub(crate) fn websocket_config() -> WebSocketConfig {
+fn websocket_config() -> WebSocketConfig {
     const CONTROL_FRAMES_BYTES_MAX: usize = 4 << 10;
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -42,10 +42,11 @@ struct Shim {
 // === impl Reading ===
 
 impl Reading {
-    pub(super) fn new(link: Rc<Link>) -> Self {
+    /// `early` was read from the socket already.
+    pub(super) fn new(link: Rc<Link>, early: Vec<u8>) -> Self {
         let shim = Shim { link, left: 0, replies: Vec::new() };
         let config = Some(websocket_config());
-        Self { websocket: WebSocket::from_raw_socket(shim, Role::Server, config) }
+        Self { websocket: WebSocket::from_partially_read(shim, early, Role::Server, config) }
     }
 
     /// The next thing heard; `None` when the socket has no more for now, or the turn is over.

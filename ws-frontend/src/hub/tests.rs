@@ -654,16 +654,25 @@ fn play(steps: Vec<Step>) -> Result<(), TestCaseError> {
         prop_assert_eq!(stage.hub.stats().instruments as usize, wanted.len());
         stage.demand(&mut known);
     }
+    check_demand(&mut stage, &clients, known)
+}
+
+/// After the linger, the coordinator knows what sessions want, all of it and no more.
+fn check_demand(
+    stage: &mut Stage,
+    clients: &[Client],
+    mut known: BTreeSet<String>,
+) -> Result<(), TestCaseError> {
     let wanted: BTreeSet<String> =
         clients.iter().flat_map(|client| client.wants.iter().map(|i| name(*i))).collect();
     stage.hub.coordinator_connected();
     stage.demand(&mut known);
     prop_assert!(known.is_superset(&wanted));
     stage.now += DEMAND_LINGER;
-    for client in &clients {
+    for client in clients {
         client.pipe.heard_at.set(stage.now);
     }
-    stage.make_all_room(&clients);
+    stage.make_all_room(clients);
     stage.pass(SWEEP_EVERY);
     stage.demand(&mut known);
     prop_assert_eq!(known, wanted, "demand is the union of what sessions want");

@@ -1,7 +1,6 @@
 //! Clients that do not know the rules, and clients that know them well enough to break them.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -92,18 +91,6 @@ async fn breaking_websocket_itself_ends_that_connection_with_its_code() {
             told.stats.sessions == 1 && told.stats.sessions_opened == 5
         })
         .await;
-}
-
-#[tokio::test]
-async fn what_is_no_websocket_is_turned_away() {
-    let (_stage, mut coordinator) = Stage::start().await;
-    let mut plain = TcpStream::connect(&coordinator.listening_on).await.unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut answer = Vec::new();
-    // Turned away with or without a word; what counts is that it ends.
-    let _reset = within("the end", plain.read_to_end(&mut answer)).await;
-    coordinator.until("the counter", |told| told.stats.handshakes_failed == 1).await;
-    let _still_served = coordinator.client().await;
 }
 
 #[tokio::test]
