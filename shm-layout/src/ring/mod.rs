@@ -1,7 +1,7 @@
 //! Ticks through shared memory, from every worker to every reader, in batches, with every loss counted.
 //!
 //! [`limits::RING_SHARDS`](crate::limits::RING_SHARDS) iceoryx2 services `qamd/ticks/<shard>` carry slices of
-//! [`Tick`]. A worker publishes into one of them, a reader takes from all in turn, since receiving within one service
+//! [`Tick`](crate::Tick)s. A worker publishes into one of them, a reader takes from all in turn, since receiving within one service
 //! favours the first publisher that has something.
 //!
 //! * A slow or stopped reader never holds a worker up: its oldest samples are overwritten.
