@@ -16,7 +16,7 @@ check-deps: ## Say which tools are missing
 
 all: release ## Build everything, optimised
 
-release:
+release: ## Build everything, optimised (the same)
 	@scripts/check-deps.sh
 	$(CARGO) build --release --workspace --exclude qamd-tests
 
@@ -65,7 +65,7 @@ install: release ## Install into PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/qamd $(DESTDIR)$(PREFIX)/share/qamd
 	install -m 755 $(addprefix target/release/,$(BINARIES)) $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 target/release/libqamd_ctp_sim.so $(DESTDIR)$(PREFIX)/lib/qamd/
-	install -m 644 config/* systemd/* $(DESTDIR)$(PREFIX)/share/qamd/
+	install -m 644 README.md config/* systemd/* $(DESTDIR)$(PREFIX)/share/qamd/
 
 clean: ## Remove what was built
 	$(CARGO) clean

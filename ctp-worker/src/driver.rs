@@ -154,6 +154,9 @@ impl<F: Front> Driver<F> {
             }
             LinkEvent::Down => self.outgoing = None,
             LinkEvent::Heard(ToWorker::Assign(assignment)) => self.assign(assignment),
+            LinkEvent::Heard(ToWorker::Republish(instruments)) => {
+                self.worker.republish(clock::monotonic(), &instruments);
+            }
             LinkEvent::Heard(ToWorker::Stop) => return stop_for("the coordinator's word"),
         }
         Next::Continue

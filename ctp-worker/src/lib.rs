@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A tick goes from the callback into the ring on the library's own thread: [`normalize`] derives days and time, the
-//! sink publishes. Everything else is a small event for the one task that owns the state. [`session`],
+//! sink publishes and keeps the last one of each instrument, to publish it once more when the coordinator asks.
+//! Everything else is a small event for the one task that owns the state. [`session`],
 //! [`subscriptions`] and [`normalize`] are pure.
 //!
 //! What this process never does: it knows no clients; its callbacks never block, log, or allocate without bound; it
@@ -30,6 +31,7 @@ pub mod logging;
 pub mod normalize;
 pub mod process;
 pub mod process_lock;
+pub mod republishing;
 pub mod retry_pace;
 pub mod session;
 pub mod sink;

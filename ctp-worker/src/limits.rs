@@ -42,9 +42,19 @@ pub const UNSUBSCRIBE_ATTEMPTS_MAX: u32 = 3;
 /// Instruments one assignment may leave with this worker, carried or waiting. Above it the assignment is refused.
 pub const ASSIGNED_INSTRUMENTS_MAX: usize = 65_536;
 
-/// Instruments whose first tick of a session the tick path remembers. Beyond it ticks travel all the same, without the
-/// snapshot flag, and the instrument is not reported as ticking.
+/// Instruments whose ticks the tick path remembers: that there was one, and the last one. Beyond it ticks travel all the
+/// same, without the snapshot flag; the instrument is not reported as ticking, and its last tick is not published again.
 pub const INSTRUMENTS_SEEN_MAX: usize = 65_536;
+
+/// Last ticks published once more in one go; the others follow [`REPUBLISHED_APART`] later. Together this keeps a wish
+/// for everything well below what the ring holds and readers take.
+pub const REPUBLISHED_AT_ONCE_MAX: usize = 512;
+
+/// The time between two goes of publishing last ticks once more.
+pub const REPUBLISHED_APART: Duration = Duration::from_millis(20);
+
+/// Last ticks published once more while the tick path is locked; the library's thread waits no longer than these take.
+pub const REPUBLISHED_PER_LOCK_MAX: usize = 16;
 
 /// Messages between the driver and the control connection's writer. At the limit the driver keeps what it has to say
 /// as "changed" and says the newest when there is room (conflated).

@@ -1,4 +1,6 @@
 //! Where this process's words go: stderr, since stdout belongs to the vendor's library.
+//!
+//! A stderr that is gone (a closed terminal, a pipe whose reader ended) costs the words and nothing else.
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -16,6 +18,8 @@ pub fn begin() {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // Otherwise a failed write is told with `eprintln!`, which panics in whoever was logging.
+        .log_internal_errors(false)
         .try_init();
     if begun.is_err() {
         tracing::debug!("logging had begun before");

@@ -39,6 +39,7 @@ pub fn normalize(
         update_millisec: depth.update_millisec(),
         exchange,
         login_trading_day: context.login_trading_day,
+        receive_time_ns,
         calendar: &context.calendar,
     });
     let mut tick = Tick {

@@ -156,6 +156,7 @@ fn load(settings: &LibrarySettings) -> Result<CtpLibrary, LibraryError> {
 /// The library as the worker calls it.
 struct CtpFront {
     api: CtpApi,
+    sink: Arc<Sink>,
     broker: BrokerId,
     credentials: Credentials,
 }
@@ -172,6 +173,10 @@ impl Front for CtpFront {
     fn unsubscribe(&mut self, instruments: &[InstrumentId]) -> Result<(), RequestRefused> {
         self.api.unsubscribe(instruments)
     }
+
+    fn republish(&mut self, instruments: &[InstrumentId]) {
+        self.sink.republish(instruments);
+    }
 }
 
 /// Carries a connection until asked to end.
@@ -182,7 +187,7 @@ fn carry(settings: WorkerSettings) -> Result<(), ProcessError> {
     )?;
     let flow_dir = FlowDir::open(&settings.flow_dir)?;
     let library = load(&settings.library)?;
-    let incarnation = Incarnation(u64::try_from(clock::unix_ns()).unwrap_or(0));
+    let incarnation = Incarnation(clock::boot_ns());
     let node = RingNode::open(&settings.paths)?;
     let writer = TickWriter::open(&node, settings.worker, incarnation)?;
 
@@ -232,8 +237,12 @@ fn drive(
     };
     info!(front = %settings.front, broker = %settings.broker, "connecting");
     let api = CtpApi::start(library, flow_dir.path(), spi, &settings.front)?;
-    let front =
-        CtpFront { api, broker: settings.broker, credentials: settings.credentials.clone() };
+    let front = CtpFront {
+        api,
+        sink: Arc::clone(sink),
+        broker: settings.broker,
+        credentials: settings.credentials.clone(),
+    };
     let identity = Identity {
         connection: settings.connection,
         worker: settings.worker,

@@ -1,7 +1,7 @@
 //! The tick path: on the library's callback thread, from the record to the ring, and all other callbacks to the driver.
 //!
-//! Nothing here blocks, logs or allocates without bound. One mutex guards the path; only the callback thread takes it
-//! while the process works, so it is never waited for.
+//! Nothing here blocks, logs or allocates without bound. One mutex guards the path. Beside the callback thread only the
+//! driver takes it, to publish last ticks once more, and never for longer than a few of them take.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::ctp::callbacks::Receiver;
 use crate::ctp::event::{CtpEvent, CtpEventKind, Link};
 use crate::ctp::fields::Depth;
 use crate::event_queue::EventSender;
-use crate::limits::INSTRUMENTS_SEEN_MAX;
+use crate::limits::{INSTRUMENTS_SEEN_MAX, REPUBLISHED_PER_LOCK_MAX};
 use crate::normalize::{self, Context};
 
 /// Where ticks go.
@@ -43,10 +43,28 @@ struct TickPath {
     /// `None` once closed.
     output: Option<Box<dyn TickOutput>>,
     context: Context,
-    /// Instruments that have ticked since their subscription; true when the driver was told.
-    seen: HashMap<InstrumentId, bool>,
+    /// Instruments that have ticked in this session and were not released since.
+    seen: HashMap<InstrumentId, Seen>,
     /// The reason of the last disconnect, until the next connect.
     gone_for: Option<i32>,
+}
+
+/// An instrument that has ticked.
+struct Seen {
+    /// As it was published.
+    last: Tick,
+    since: Since,
+}
+
+/// What is known of an instrument's ticks since its subscription was last acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// None came yet.
+    Silent,
+    /// The first came; the driver does not know.
+    Untold,
+    /// And the driver does.
+    Told,
 }
 
 // === impl Sink ===
@@ -64,6 +82,29 @@ impl Sink {
         let seen = HashMap::with_capacity(instruments.min(INSTRUMENTS_SEEN_MAX));
         let path = Mutex::new(TickPath { output: Some(output), context, seen, gone_for: None });
         Self { path, link: AtomicU64::new(0), events, counters }
+    }
+
+    /// Publishes the last tick of each of these instruments once more, flagged as a snapshot; those that have not ticked in
+    /// this session are passed over. A tick and its copy go out under one lock each, so no copy overtakes a later tick.
+    pub fn republish(&self, instruments: &[InstrumentId]) {
+        for part in instruments.chunks(REPUBLISHED_PER_LOCK_MAX) {
+            let mut path = self.path();
+            for instrument in part {
+                let Some(seen) = path.seen.get(instrument) else { continue };
+                let mut copy = seen.last;
+                copy.flags |= TickFlags::SNAPSHOT.0;
+                self.publish(&mut path, &mut copy);
+            }
+        }
+    }
+
+    /// Publishes and counts; false when the path is closed.
+    fn publish(&self, path: &mut TickPath, tick: &mut Tick) -> bool {
+        let Some(output) = &mut path.output else { return false };
+        let taken = output.publish(tick);
+        let counter = if taken { &self.counters.ticks } else { &self.counters.unpublished };
+        counter.add_one();
+        true
     }
 
     /// Closes the path: what the library says from here on is dropped. Frees the output.
@@ -96,9 +137,13 @@ impl Receiver for Arc<Sink> {
             CtpEventKind::LoggedIn { outcome: Ok(trading_day), .. } => {
                 self.path().logged_in(trading_day);
             }
-            // After each of these the next tick is a snapshot again.
-            CtpEventKind::Subscribed { instrument: Some(instrument), error: None }
-            | CtpEventKind::Unsubscribed { instrument: Some(instrument), .. } => {
+            // The next tick is a snapshot again.
+            CtpEventKind::Subscribed { instrument: Some(instrument), error: None } => {
+                if let Some(seen) = self.path().seen.get_mut(&instrument) {
+                    seen.since = Since::Silent;
+                }
+            }
+            CtpEventKind::Unsubscribed { instrument: Some(instrument), .. } => {
                 self.path().seen.remove(&instrument);
             }
             _ => {}
@@ -117,11 +162,10 @@ impl Receiver for Arc<Sink> {
         if path.is_first(&instrument) {
             tick.flags |= TickFlags::SNAPSHOT.0;
         }
-        let Some(output) = &mut path.output else { return };
-        let taken = output.publish(&mut tick);
-        let counter = if taken { &self.counters.ticks } else { &self.counters.unpublished };
-        counter.add_one();
-        path.announce(instrument, || {
+        if !self.publish(&mut path, &mut tick) {
+            return;
+        }
+        path.note(instrument, &tick, || {
             let kind = CtpEventKind::Ticking { instrument };
             self.events.send(CtpEvent { link: self.link(), kind })
         });
@@ -140,7 +184,9 @@ impl TickPath {
         self.gone_for.replace(reason) == Some(reason)
     }
 
+    /// A session begins, perhaps on the connection of the one before.
     fn logged_in(&mut self, trading_day: Option<Date>) {
+        self.seen.clear();
         // An answer without a day says nothing new about it.
         if trading_day.is_some() {
             self.context.login_trading_day = trading_day;
@@ -148,17 +194,25 @@ impl TickPath {
     }
 
     fn is_first(&self, instrument: &InstrumentId) -> bool {
-        self.seen.len() < INSTRUMENTS_SEEN_MAX && !self.seen.contains_key(instrument)
+        match self.seen.get(instrument) {
+            Some(seen) => seen.since == Since::Silent,
+            None => self.seen.len() < INSTRUMENTS_SEEN_MAX,
+        }
     }
 
-    /// Tells the driver of an instrument's first tick; should its queue be full, of the next one.
-    fn announce(&mut self, instrument: InstrumentId, tell: impl FnOnce() -> bool) {
+    /// Keeps a tick as its instrument's last, and tells the driver of the first; should its queue be full, of the next.
+    fn note(&mut self, instrument: InstrumentId, tick: &Tick, tell: impl FnOnce() -> bool) {
+        let told = || if tell() { Since::Told } else { Since::Untold };
         let has_room = self.seen.len() < INSTRUMENTS_SEEN_MAX;
         match self.seen.get_mut(&instrument) {
-            Some(true) => {}
-            Some(told) => *told = tell(),
+            Some(seen) => {
+                seen.last = *tick;
+                if seen.since != Since::Told {
+                    seen.since = told();
+                }
+            }
             None if has_room => {
-                self.seen.insert(instrument, tell());
+                self.seen.insert(instrument, Seen { last: *tick, since: told() });
             }
             None => {}
         }

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! * One request per instrument is under way at a time; an instrument wanted again while it is being released is asked
-//!   for anew once that is answered. Only an answer that is late may meet the one after it, and a refusal then decides
-//!   nothing.
+//!   for anew once that is answered. Only an answer that is late may meet the one after it. A refusal then decides nothing:
+//!   the front is told to stop before it is asked again, so that it never carries what takes no place here.
 //! * A wanted instrument is never forgotten: retries never end, quick first, then slow; a new session asks for
 //!   everything; what was refused is asked for again on the next trading day.
 //! * Instruments beyond `max_subscriptions` wait, in order, until others are released.
@@ -111,10 +111,11 @@ impl Subscriptions {
         }
     }
 
-    /// Takes an assignment whole, or not at all.
+    /// Takes an assignment whole or, where it is too large, its releases only: they are part of what makes room for the
+    /// next one.
     ///
     /// # Errors
-    /// [`AssignmentError`]; nothing has changed then.
+    /// [`AssignmentError`]; the assignment in force is as it was, but for those releases.
     pub fn assign(&mut self, now: Instant, assignment: Assignment) -> Result<(), AssignmentError> {
         let (generation, follows) = match &assignment {
             Assignment::Whole { generation, .. } => (*generation, true),
@@ -134,14 +135,14 @@ impl Subscriptions {
             }
             Assignment::Change { add, remove, .. } => (add, remove),
         };
+        for instrument in remove {
+            self.unwant(now, instrument);
+        }
         let new = add.iter().filter(|id| !self.entries.contains_key(id)).count();
         if self.entries.len() + new > ASSIGNED_INSTRUMENTS_MAX {
             return Err(AssignmentError::TooLarge);
         }
         self.generation = Some(generation);
-        for instrument in remove {
-            self.unwant(now, instrument);
-        }
         for instrument in add {
             self.want(now, instrument);
         }
@@ -196,6 +197,12 @@ impl Subscriptions {
         self.places_taken = 0;
         self.acknowledged = 0;
         self.refused = self.entries.values().filter(|entry| entry.front.is_refused()).count();
+    }
+
+    /// True when an instrument is assigned here.
+    #[must_use]
+    pub fn wants(&self, instrument: &InstrumentId) -> bool {
+        self.entries.get(instrument).is_some_and(|entry| entry.wanted)
     }
 
     /// How many instruments are in which state.

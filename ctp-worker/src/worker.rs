@@ -13,6 +13,7 @@ use crate::ctp::api::RequestRefused;
 use crate::ctp::event::{CtpEvent, CtpEventKind, RequestId};
 use crate::ctp::fields::RspError;
 use crate::limits::REFUSALS_LOGGED_PER_SESSION_MAX;
+use crate::republishing::Republishing;
 use crate::session::{LoginFailure, Session, SessionAction, SessionInput};
 use crate::subscriptions::{Answer, AssignmentError, Call, Subscriptions};
 
@@ -35,6 +36,9 @@ pub trait Front {
     /// # Errors
     /// As above.
     fn unsubscribe(&mut self, instruments: &[InstrumentId]) -> Result<(), RequestRefused>;
+
+    /// Publishes the last ticks of these once more.
+    fn republish(&mut self, instruments: &[InstrumentId]);
 }
 
 /// Who this worker is.
@@ -57,6 +61,7 @@ pub struct Worker<F> {
     front: F,
     session: Session,
     subscriptions: Subscriptions,
+    republishing: Republishing,
     /// The session as it was last logged.
     logged: SessionState,
     logins: u64,
@@ -80,6 +85,7 @@ impl<F: Front> Worker<F> {
             front,
             session,
             subscriptions,
+            republishing: Republishing::default(),
             logged,
             logins: 0,
             disconnects: 0,
@@ -144,7 +150,7 @@ impl<F: Front> Worker<F> {
     /// Takes an assignment.
     ///
     /// # Errors
-    /// [`AssignmentError`]; nothing has changed then.
+    /// [`AssignmentError`].
     pub fn assign(&mut self, now: Instant, assignment: Assignment) -> Result<(), AssignmentError> {
         let waiting_before = self.subscriptions.census().waiting_for_room;
         self.subscriptions.assign(now, assignment)?;
@@ -156,6 +162,12 @@ impl<F: Front> Worker<F> {
             );
         }
         Ok(())
+    }
+
+    /// Takes the wish to have the last ticks of instruments published once more. What is not assigned here is passed over.
+    pub fn republish(&mut self, now: Instant, instruments: &[InstrumentId]) {
+        let assigned = instruments.iter().filter(|id| self.subscriptions.wants(id));
+        self.republishing.want(now, assigned.copied());
     }
 
     /// Events were lost: asks again for what is unanswered.
@@ -182,12 +194,20 @@ impl<F: Front> Worker<F> {
                 self.subscriptions.call_refused(now, &call);
             }
         }
+        if let Some(instruments) = self.republishing.take_due(now) {
+            debug!(instruments = instruments.len(), "publishing last ticks once more");
+            self.front.republish(&instruments);
+        }
     }
 
     /// When something is due next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = [self.session.next_deadline(), self.subscriptions.next_deadline()];
+        let deadlines = [
+            self.session.next_deadline(),
+            self.subscriptions.next_deadline(),
+            self.republishing.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -300,7 +320,8 @@ impl<F: Front> Worker<F> {
                 error!(
                     error_id,
                     text = message,
-                    "the login is refused for good and is not tried again: correct the account, then restart this connection"
+                    "the login is refused for good and is not tried again: correct the configuration and restart qamd, or end this worker (process {})",
+                    std::process::id()
                 );
             }
         }

@@ -40,7 +40,7 @@ fn tick(id: &str, volume: i32) -> Tick {
 }
 
 fn now() -> Incarnation {
-    Incarnation(clock::unix_ns().unsigned_abs())
+    Incarnation(clock::boot_ns())
 }
 
 fn volumes(reader: &mut TickReader) -> (Vec<i32>, u64) {

@@ -3,7 +3,8 @@
 //! One turn: inputs for a while, ticks for a while, then one write to each session that something gathered for. A turn that
 //! brought work is followed by the next, after the other tasks had theirs; one that brought none by sleep.
 //!
-//! Nothing in here waits for a client or the coordinator: both are written to as far as they take it.
+//! Nothing in here waits for a client or the coordinator: both are written to as far as they take it. Only
+//! a log whose reader has stopped reading can hold it up. When one of the other tasks is gone, the process ends.
 
 use std::io;
 use std::rc::Rc;
@@ -13,16 +14,18 @@ use shm_layout::clock;
 use shm_layout::control::{FromFrontend, ToFrontend};
 use shm_layout::ring::{RingError, TickSource};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::task::AbortHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::backlog::Backlog;
 use crate::bell::Bell;
 use crate::connection::{Heard, Input, Link};
 use crate::demand_client::{ControlEpoch, FromCoordinator, ToCoordinator};
 use crate::hub::{Flushed, Hub, Moment};
 use crate::limits::{
-    BACKLOG_TICKS_MAX, CATCH_UP_TIME_MAX, DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STATS_EVERY,
-    STOP_TIME_MAX, SWEEP_EVERY, WAKE_BACKSTOP,
+    CATCH_UP_TIME_MAX, DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STATS_EVERY, STOP_TIME_MAX,
+    SWEEP_EVERY, WAKE_BACKSTOP,
 };
 use crate::listener::TurnedAway;
 use crate::pace;
@@ -52,8 +55,9 @@ pub struct Driver<S> {
     backstop: Interval,
     /// The control connection that stands.
     control: Option<ControlEpoch>,
-    /// Ticks taken since the ring was last found empty.
-    backlog: usize,
+    backlog: Backlog,
+    /// The listener's task.
+    accepting: AbortHandle,
     next_sweep: Instant,
     next_stats: Instant,
     stopping: bool,
@@ -68,14 +72,42 @@ pub enum DriverError {
     /// The wake-up pipe cannot be waited for.
     #[error("waiting for the wake-up pipe failed")]
     Bell(#[from] io::Error),
+    /// A task ended that never does: its share of the work would be left undone for good.
+    #[error(
+        "the task for {0} has ended by itself, by a panic most likely; a new process is needed"
+    )]
+    TaskGone(Task),
+}
+
+/// A task that the hub relies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Lets clients in.
+    Listener,
+    /// Speaks with the coordinator.
+    ControlConnection,
+    /// Waits for SIGTERM and SIGINT.
+    Signals,
+}
+
+// === impl Task ===
+
+impl std::fmt::Display for Task {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Listener => "new clients",
+            Self::ControlConnection => "the control connection",
+            Self::Signals => "signals",
+        })
+    }
 }
 
 // === impl Driver ===
 
 impl<S: TickSource> Driver<S> {
-    /// Needs a tokio runtime around it.
+    /// `accepting`: the listener's task. Needs a tokio runtime around it.
     #[must_use]
-    pub fn new(source: S, bell: Bell, channels: Channels) -> Self {
+    pub fn new(source: S, bell: Bell, channels: Channels, accepting: AbortHandle) -> Self {
         let mut backstop = interval(WAKE_BACKSTOP);
         backstop.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = clock::monotonic();
@@ -86,7 +118,8 @@ impl<S: TickSource> Driver<S> {
             channels,
             backstop,
             control: None,
-            backlog: 0,
+            backlog: Backlog::default(),
+            accepting,
             next_sweep: now,
             next_stats: now,
             stopping: false,
@@ -96,16 +129,16 @@ impl<S: TickSource> Driver<S> {
     /// Serves until the process is to end, then lets nobody in any more and says goodbye.
     ///
     /// # Errors
-    /// [`DriverError`] when it cannot go on; clients are then cut off.
-    pub async fn run(mut self, accepting: AbortHandle) -> Result<(), DriverError> {
+    /// [`DriverError`] when it cannot go on, as when one of the other tasks has died; clients are then cut off.
+    pub async fn run(mut self) -> Result<(), DriverError> {
         while !self.stopping {
             if self.turn()? {
                 tokio::task::yield_now().await;
-            } else {
+            } else if !self.stopping {
                 self.sleep().await?;
             }
         }
-        accepting.abort();
+        self.accepting.abort();
         self.say_goodbye().await;
         Ok(())
     }
@@ -113,15 +146,19 @@ impl<S: TickSource> Driver<S> {
     /// One turn. True when there may be more to do at once.
     fn turn(&mut self) -> Result<bool, DriverError> {
         let began = clock::monotonic();
-        self.stopping |= self.channels.stop.try_recv().is_ok();
-        self.hear_coordinator(began);
-        let heard = self.hear_clients(began);
+        self.stopping |= heard_from(&mut self.channels.stop, Task::Signals)?.is_some();
+        self.hear_coordinator(began)?;
+        let heard = self.hear_clients(began)?;
         let fan_out_began = clock::monotonic();
         let (more_ticks, wanted) = self.take_ticks(fan_out_began)?;
         let now = clock::monotonic();
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP_EVERY;
             self.hub.sweep(now);
+            // While there are connections, they keep its end of the channel open.
+            if self.accepting.is_finished() {
+                return Err(DriverError::TaskGone(Task::Listener));
+            }
         }
         let flushed = self.hub.flush(now);
         self.tell_coordinator(now);
@@ -137,9 +174,11 @@ impl<S: TickSource> Driver<S> {
     }
 
     /// Takes inputs for a while. True when it took any.
-    fn hear_clients(&mut self, began: Instant) -> bool {
+    fn hear_clients(&mut self, began: Instant) -> Result<bool, DriverError> {
         let mut heard = false;
-        while let Ok(Input { link, what }) = self.channels.inputs.try_recv() {
+        while let Some(Input { link, what }) =
+            heard_from(&mut self.channels.inputs, Task::Listener)?
+        {
             heard = true;
             let now = clock::monotonic();
             self.hear(&link, what, Moment { now, unix_ms: clock::unix_ms() });
@@ -147,7 +186,7 @@ impl<S: TickSource> Driver<S> {
                 break;
             }
         }
-        heard
+        Ok(heard)
     }
 
     fn hear(&mut self, link: &Rc<Link>, what: Heard, at: Moment) {
@@ -187,19 +226,20 @@ impl<S: TickSource> Driver<S> {
         let mut now = began;
         let mut wanted = false;
         let emptied = loop {
-            let behind = self.backlog >= BACKLOG_TICKS_MAX;
+            let behind = self.backlog.is_behind(clock::unix_ns());
             self.hub.fall_behind(behind);
-            let hub = &mut self.hub;
-            let drained =
-                self.source.drain(DRAIN_TICKS, &mut |tick| wanted |= hub.take_tick(tick, now))?;
+            let (hub, backlog) = (&mut self.hub, &mut self.backlog);
+            let drained = self.source.drain(DRAIN_TICKS, &mut |tick| {
+                backlog.took(tick);
+                wanted |= hub.take_tick(tick, now);
+            })?;
             if drained.lost > 0 {
                 self.hub.lost(drained.lost);
             }
             if drained.ticks < DRAIN_TICKS {
-                self.backlog = 0;
+                self.backlog.emptied();
                 break true;
             }
-            self.backlog += drained.ticks;
             now = clock::monotonic();
             let time_max = if behind { CATCH_UP_TIME_MAX } else { DRAIN_TIME_MAX };
             if now.saturating_duration_since(began) >= time_max {
@@ -210,10 +250,13 @@ impl<S: TickSource> Driver<S> {
         Ok((!emptied || !caught_up, wanted))
     }
 
-    fn hear_coordinator(&mut self, now: Instant) {
-        while let Ok(heard) = self.channels.from_coordinator.try_recv() {
+    fn hear_coordinator(&mut self, now: Instant) -> Result<(), DriverError> {
+        while let Some(heard) =
+            heard_from(&mut self.channels.from_coordinator, Task::ControlConnection)?
+        {
             self.hear_one_of_coordinator(heard, now);
         }
+        Ok(())
     }
 
     fn hear_one_of_coordinator(&mut self, heard: FromCoordinator, now: Instant) {
@@ -274,9 +317,14 @@ impl<S: TickSource> Driver<S> {
         tokio::select! {
             biased;
             rang = self.bell.rings() => rang?,
-            heard = self.channels.inputs.recv() => input = heard,
-            heard = self.channels.from_coordinator.recv() => from_coordinator = heard,
-            _ = self.channels.stop.recv() => self.stopping = true,
+            heard = self.channels.inputs.recv() => input = Some(still(heard, Task::Listener)?),
+            heard = self.channels.from_coordinator.recv() => {
+                from_coordinator = Some(still(heard, Task::ControlConnection)?);
+            }
+            stop = self.channels.stop.recv() => {
+                still(stop, Task::Signals)?;
+                self.stopping = true;
+            }
             _ = self.backstop.tick() => {}
         }
         self.bell.awake();
@@ -304,8 +352,25 @@ impl<S: TickSource> Driver<S> {
                 break;
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            self.hear_clients(clock::monotonic());
+            // Nobody is let in any more: with the last connection the channel closes.
+            if self.hear_clients(clock::monotonic()).is_err() {
+                tracing::debug!("all connections are gone");
+            }
         }
         self.tell_coordinator(clock::monotonic());
     }
+}
+
+/// What a task has said, if anything.
+fn heard_from<T>(channel: &mut mpsc::Receiver<T>, task: Task) -> Result<Option<T>, DriverError> {
+    match channel.try_recv() {
+        Ok(heard) => Ok(Some(heard)),
+        Err(TryRecvError::Empty) => Ok(None),
+        Err(TryRecvError::Disconnected) => Err(DriverError::TaskGone(task)),
+    }
+}
+
+/// What a task has said, which says nothing only when it is gone.
+fn still<T>(heard: Option<T>, task: Task) -> Result<T, DriverError> {
+    heard.ok_or(DriverError::TaskGone(task))
 }

@@ -7,14 +7,18 @@
 //! ```
 //! One thread does everything. One task, the [`driver`], owns all state, the [`hub`]; the others bring it inputs through
 //! bounded queues: a task for each [`connection`], the [`listener`], the [`demand_client`]. The hub itself and what it is made
-//! of ([`quote_book`], [`interests`], [`marks`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`pace`]) know neither
+//! of ([`quote_book`], [`interests`], [`marks`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`backlog`],
+//! [`snapshot`], [`pace`]) know neither
 //! tokio nor iceoryx2 nor a clock.
 //!
 //! * A client that keeps up gets every tick, in order. One that lags gets the latest of each instrument. One that takes
 //!   nothing is disconnected. No client can hold up another.
+//! * When ticks come faster than they can be sent to anybody, everybody gets the latest of each instrument ([`backlog`]), before
+//!   the ring overwrites what nobody has seen.
 //! * Ticks are served on while the coordinator is gone.
 //! * Everything is bounded; [`limits`] says by what, and what happens there.
 
+pub mod backlog;
 pub mod bell;
 pub mod connection;
 pub mod demand;
@@ -34,5 +38,6 @@ pub mod process;
 pub mod protocol;
 pub mod quote_book;
 pub mod session;
+pub mod snapshot;
 pub mod universe;
 mod welcome;

@@ -42,7 +42,7 @@ pub const OUT_BUFFER_KEPT_BYTES_MAX: usize = 64 << 10;
 pub const NO_PROGRESS_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// From a close frame queued to the end of the connection, whatever the client does.
-pub const CLOSE_LINGER: Duration = Duration::from_secs(2);
+pub const CLOSE_LINGER: Duration = Duration::from_secs(5);
 
 /// A client from which nothing came for so long is pinged.
 pub const PING_AFTER: Duration = Duration::from_secs(15);
@@ -97,11 +97,17 @@ pub const DRAIN_TICKS: usize = 64;
 /// Taking ticks ends after so long even when more wait, so that what was encoded goes out.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_micros(500);
 
-/// Ticks taken without ever finding the ring empty. At the limit the ring fills faster than ticks can be sent, and would
-/// soon overwrite some: from then on the ring is emptied first, and of each instrument the latest tick is sent, counted
-/// `conflated`, until all has been caught up with. An eighth of what the ring holds for a reader, so that none is lost
-/// while ticks come up to eight times as fast as they can be sent.
-pub const BACKLOG_TICKS_MAX: usize = RING_READER_LAG_SAMPLES_MAX / 8;
+/// Ticks that wait in the ring, as [`crate::backlog`] estimates. Beyond half of what the ring holds for a reader it would
+/// soon overwrite some: from then on it is emptied first, and of each instrument the latest tick is sent, the others counted
+/// `overrun`, until all has been caught up with.
+pub const BACKLOG_WAITING_MAX: u64 = RING_READER_LAG_SAMPLES_MAX as u64 / 2;
+
+/// Ticks taken without finding the ring empty before that estimate is made at all.
+pub const BACKLOG_TICKS_MIN: u64 = 512;
+
+/// The shortest span of time, in nanoseconds, that a rate of ticks is taken from: a batch of some hundred at one moment is
+/// no rate.
+pub const BACKLOG_SPAN_MIN_NS: i64 = 1_000_000;
 
 /// As [`DRAIN_TIME_MAX`], while the ring is emptied first.
 pub const CATCH_UP_TIME_MAX: Duration = Duration::from_millis(4);

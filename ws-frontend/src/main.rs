@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         )
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // Else a log that cannot be written (its terminal or its reader is gone) panics in whatever task was logging.
+        .log_internal_errors(false)
         .init();
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,

@@ -128,14 +128,14 @@ async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessErr
         stop,
         turned_away: Rc::clone(&turned_away),
     };
-    let driver = Driver::new(source, bell, channels);
     stop_on_signal(ring_stop)
         .map_err(|source| ProcessError::System { what: "watching for signals", source })?;
     let accepting = spawn_local(accept(listener, to_hub, turned_away));
     let speaking =
         spawn_local(keep_connected(paths.clone(), address.to_string(), control_to_hub, outgoing));
+    let driver = Driver::new(source, bell, channels, accepting.abort_handle());
     tracing::info!(%address, instance = %settings.instance, "serving WebSocket clients");
-    let outcome = driver.run(accepting.abort_handle()).await;
+    let outcome = driver.run().await;
     speaking.abort();
     Ok(outcome?)
 }
@@ -145,12 +145,13 @@ fn stop_on_signal(stop: mpsc::Sender<()>) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     spawn_local(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        }
-        // The driver is gone when nobody listens: then there is nothing left to stop.
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        // First of all. The driver is gone when nobody listens: then there is nothing left to stop.
         let _stopped = stop.send(()).await;
+        tracing::info!("{signal}: stopping");
     });
     Ok(())
 }

@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use shm_layout::{InstrumentId, Tick};
+use shm_layout::{InstrumentId, Tick, TickFlags};
 
 use crate::hashing::Map;
 use crate::limits::{BOOK_UNWANTED_MAX, QUIET_AFTER_RELEASE};
+use crate::snapshot::says_the_same;
 
 /// An instrument's number inside this process, given anew after its entry is gone.
 pub type InstrumentIndex = u32;
@@ -42,6 +43,8 @@ pub enum Recorded {
     First(InstrumentIndex),
     /// It took the place of an earlier one.
     Later(InstrumentIndex),
+    /// It was published once more for somebody who has not seen it; it is the one that was kept already.
+    Again,
     /// It is not kept, and nobody wants it: its id is none, or its instrument was just released, or the book is full.
     Ignored,
 }
@@ -91,8 +94,10 @@ impl QuoteBook {
             return Recorded::Ignored;
         }
         if let Some(kept) = &mut entry.tick {
+            let again = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT)
+                && says_the_same(kept.as_ref(), tick);
             **kept = *tick;
-            return Recorded::Later(index);
+            return if again { Recorded::Again } else { Recorded::Later(index) };
         }
         entry.quiet_until = None;
         entry.tick = Some(Box::new(*tick));
@@ -193,6 +198,22 @@ mod tests {
         assert_eq!((latest(&book, "rb2601"), latest(&book, "au2512")), (Some(2), Some(3)));
         assert_eq!(book.record(&Tick::EMPTY, now), Recorded::Ignored);
         assert_eq!(book.len(), 2);
+    }
+
+    #[test]
+    fn a_tick_published_once_more_is_known_by_its_content_and_its_flag() {
+        let (mut book, now) = (QuoteBook::default(), monotonic());
+        let snapshot = |sequence| Tick { flags: TickFlags::SNAPSHOT.0, ..tick("rb2601", sequence) };
+        assert!(matches!(book.record(&snapshot(1), now), Recorded::First(_)));
+        assert_eq!(book.record(&snapshot(2), now), Recorded::Again);
+        assert_eq!(latest(&book, "rb2601"), Some(2), "it is recorded all the same");
+        let changed = Tick { volume: 5, ..snapshot(3) };
+        assert!(matches!(book.record(&changed, now), Recorded::Later(_)));
+        let unflagged = Tick { flags: 0, ..changed };
+        assert!(matches!(book.record(&unflagged, now), Recorded::Later(_)));
+        book.release(&id("rb2601"), now);
+        book.want(id("rb2601"));
+        assert!(matches!(book.record(&changed, now), Recorded::First(_)));
     }
 
     #[test]

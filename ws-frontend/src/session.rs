@@ -180,8 +180,8 @@ mod tests {
         session.outbox.append(&[0x81, 2, b'h', b'i'], at(0));
         session.close(at(100));
         session.close(at(101));
-        assert_eq!(session.due(at(0), at(101)), Due::Nothing);
-        assert_eq!(session.due(at(0), at(102)), Due::LingerOver);
+        assert_eq!(session.due(at(0), at(104)), Due::Nothing);
+        assert_eq!(session.due(at(0), at(105)), Due::LingerOver);
         assert!(!session.is_open());
     }
 }

@@ -15,6 +15,12 @@
 //! * **Calendar day:** ActionDay where it is a witness, that is, before the trading day (by no more than a month).
 //!   Otherwise by the hour: from 20:00 the trading day before; before 04:00 that day and one more; else the trading day.
 //!   The trading day before needs a calendar of holidays; without one only weekends are skipped.
+//! * **CZCE's evening with nothing but one day**, sent twice or with an empty ActionDay, and no login for a later day: it is
+//!   either tonight's tick on a connection that was not logged in anew since the day session (the day is the calendar
+//!   day, the trading day is the next), or the last evening's tick pushed again in the morning (the day is the trading day,
+//!   the calendar day is the one before). The record does not tell them apart, so this machine's clock does, here and
+//!   nowhere else: received on that evening or later and not before the tick's own time, it is tonight's. A recording,
+//!   received years after its days, is read as pushed again.
 
 use shm_layout::{Date, ExchangeId, NO_TIME, TradingCalendar};
 
@@ -33,6 +39,8 @@ pub struct RawTime<'a> {
     pub exchange: ExchangeId,
     /// The trading day of the login's answer.
     pub login_trading_day: Option<Date>,
+    /// When it was received, ns since 1970-01-01 UTC. Only chooses between two days, and only in CZCE's evening.
+    pub receive_time_ns: i64,
     /// The trading days.
     pub calendar: &'a TradingCalendar,
 }
@@ -52,6 +60,12 @@ pub struct Stamp {
 const NIGHT_BEGINS_HOUR: u32 = 20;
 /// Before this hour, a time is of the night session that began on the evening before.
 const NIGHT_ENDS_HOUR: u32 = 4;
+/// CZCE's evening tick is taken for tonight's when received from here on (19:00; the auction is at 20:55) ...
+const TONIGHT_BEGINS_S: i64 = 19 * 3600;
+/// ... within these days; what is received later comes from a recording ...
+const TONIGHT_SEEN_FOR_NS: i64 = 7 * DAY_S * SECOND_NS;
+/// ... and not before its own time by more than two clocks may differ.
+const CLOCKS_APART_NS: i64 = 600 * SECOND_NS;
 /// An ActionDay further back is garbage, not a witness. The longest closure on record has eleven days.
 const WITNESS_DAYS_MAX: i32 = 31;
 /// Asia/Shanghai is UTC+8 throughout the year.
@@ -68,6 +82,13 @@ pub fn derive(raw: &RawTime<'_>) -> Stamp {
         let trading_day = Date::from_bytes(raw.trading_day).or(raw.login_trading_day);
         return Stamp { trading_day, action_day: sent_action_day, exchange_time_ns: NO_TIME };
     };
+    if let Some(tonight) = tonight_at_zhengzhou(raw, time, sent_action_day) {
+        return Stamp {
+            trading_day: Some(raw.calendar.trading_day_after(tonight)),
+            action_day: Some(tonight),
+            exchange_time_ns: time.on_ns(tonight, raw.update_millisec),
+        };
+    }
     let trading_day = trading_day(raw, time);
     let action_day = match trading_day {
         Some(day) => Some(action_day(day, sent_action_day, time, raw.calendar)),
@@ -85,6 +106,32 @@ fn trading_day(raw: &RawTime<'_>, time: TimeOfDay) -> Option<Date> {
         Some(login) if calendar_day_sent && sent < login => Some(login),
         _ => Some(sent),
     }
+}
+
+/// The calendar day of a CZCE tick that says only one day in the evening, if that day is the evening's own.
+fn tonight_at_zhengzhou(
+    raw: &RawTime<'_>,
+    time: TimeOfDay,
+    sent_action_day: Option<Date>,
+) -> Option<Date> {
+    let day = Date::from_bytes(raw.trading_day)?;
+    let says_one_day = sent_action_day.is_none_or(|sent| sent == day);
+    let corrected_by_login = raw.login_trading_day.is_some_and(|login| login > day);
+    let evening = raw.exchange == ExchangeId::CZCE && time.hour >= NIGHT_BEGINS_HOUR;
+    if !evening || !says_one_day || corrected_by_login {
+        return None;
+    }
+    let received = raw.receive_time_ns;
+    let begins = midnight_ns(day) + TONIGHT_BEGINS_S * SECOND_NS;
+    let is_of_that_night = (begins..=begins + TONIGHT_SEEN_FOR_NS).contains(&received);
+    let has_happened =
+        time.on_ns(day, raw.update_millisec) <= received.saturating_add(CLOCKS_APART_NS);
+    (is_of_that_night && has_happened).then_some(day)
+}
+
+/// When a day begins in Shanghai, ns since the epoch.
+fn midnight_ns(day: Date) -> i64 {
+    (i64::from(day.days_since_epoch()) * DAY_S - SHANGHAI_OFFSET_S) * SECOND_NS
 }
 
 fn action_day(
@@ -134,9 +181,8 @@ impl TimeOfDay {
     /// This time on a day, ns since the epoch. Milliseconds outside 0 to 999 count as none.
     fn on_ns(self, day: Date, millisec: i32) -> i64 {
         let seconds = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
-        let days = i64::from(day.days_since_epoch());
         let millisec = if (0..1000).contains(&millisec) { i64::from(millisec) } else { 0 };
-        (days * DAY_S + seconds - SHANGHAI_OFFSET_S) * SECOND_NS + millisec * MILLISECOND_NS
+        midnight_ns(day) + seconds * SECOND_NS + millisec * MILLISECOND_NS
     }
 }
 

@@ -103,6 +103,89 @@ fn the_first_tick_after_each_subscription_is_a_snapshot_and_is_told_once() {
     assert_eq!(bench.counters.ticks.get(), 6);
 }
 
+impl Bench {
+    fn republish(&self, instruments: &[&str]) {
+        let ids: Vec<_> = instruments.iter().map(|id| InstrumentId::parse(id).unwrap()).collect();
+        self.sink.republish(&ids);
+    }
+
+    /// What was published since the last call.
+    fn take(&self) -> Vec<Tick> {
+        std::mem::take(&mut *self.published.ticks.lock().unwrap())
+    }
+}
+
+#[test]
+fn the_last_tick_is_published_once_more_as_a_snapshot() {
+    let bench = Bench::new(false);
+    bench.told(CtpEventKind::Connected);
+    bench.republish(&["rb2601"]);
+    assert_eq!(bench.take(), []);
+    for id in [b"rb2601", b"au2512", b"rb2601"] {
+        bench.depth(id);
+    }
+    let ticks = bench.take();
+    bench.republish(&["none", "rb2601", "au2512"]);
+    let copies = bench.take();
+    // What is a snapshot already stays as it is; the other gets the flag and nothing else.
+    let flagged = Tick { flags: ticks[2].flags | TickFlags::SNAPSHOT.0, ..ticks[2] };
+    assert!(ticks[2] != flagged);
+    assert_eq!(copies, [flagged, ticks[1]]);
+    assert_eq!(bench.counters.ticks.get(), 5);
+    // A copy does not make the next tick a snapshot, nor itself the last tick.
+    bench.depth(b"rb2601");
+    assert_eq!(bench.flags(), [false]);
+    bench.take();
+    // An acknowledgement that comes after the ticks leaves the last one known.
+    bench.subscribed("rb2601");
+    bench.republish(&["rb2601"]);
+    assert_eq!(bench.take().len(), 1);
+}
+
+#[test]
+fn the_last_tick_is_forgotten_with_its_subscription_and_its_session() {
+    let bench = Bench::new(false);
+    let request = crate::ctp::event::RequestId(1);
+    let released = InstrumentId::parse("rb2601").ok();
+    let ends = [
+        CtpEventKind::Unsubscribed { instrument: released, error: None },
+        CtpEventKind::Connected,
+        CtpEventKind::LoggedIn { request, outcome: Ok(None) },
+    ];
+    for end in ends {
+        bench.told(CtpEventKind::Connected);
+        bench.depth(b"rb2601");
+        // While the front is away, what it said last is still the latest.
+        bench.told(CtpEventKind::Disconnected { reason: 1 });
+        bench.republish(&["rb2601"]);
+        assert_eq!(bench.take().len(), 2, "{end:?}");
+        bench.told(end);
+        bench.republish(&["rb2601"]);
+        assert_eq!(bench.take(), [], "{end:?}");
+    }
+}
+
+#[test]
+fn no_copy_overtakes_a_later_tick() {
+    let bench = Bench::new(false);
+    let layout = &Layout::newest().depth;
+    let tick = |number: i32| {
+        let mut bytes = vec![0; layout.size];
+        bytes[401..407].copy_from_slice(b"rb2601");
+        bytes[220..224].copy_from_slice(&number.to_ne_bytes());
+        bench.sink.depth(&Depth::new(&bytes, layout));
+    };
+    tick(0);
+    let republish = || (0..500).for_each(|_| bench.republish(&["rb2601"]));
+    std::thread::scope(|scope| {
+        scope.spawn(republish);
+        (1..500).for_each(tick);
+    });
+    let numbers: Vec<_> = bench.take().iter().map(|tick| tick.update_millisec).collect();
+    assert_eq!(numbers.len(), 1000);
+    assert!(numbers.is_sorted());
+}
+
 #[test]
 fn the_logins_day_reaches_the_ticks() {
     let bench = Bench::new(false);
@@ -147,9 +230,12 @@ fn a_first_tick_that_could_not_be_told_is_told_with_a_later_one() {
 #[test]
 fn a_closed_path_publishes_nothing() {
     let bench = Bench::new(false);
+    bench.depth(b"rb2601");
+    bench.take();
     bench.sink.close();
     bench.depth(b"rb2601");
-    assert_eq!((bench.flags(), bench.counters.ticks.get()), (vec![], 0));
+    bench.republish(&["rb2601"]);
+    assert_eq!((bench.take(), bench.counters.ticks.get()), (vec![], 1));
 }
 
 #[test]

@@ -121,10 +121,11 @@ impl Subscriptions {
                 self.forget_attempts(instrument);
             }
             Answer::No { .. } => {
-                if is_last_word {
-                    self.set_front(instrument, FrontSide::Nothing);
-                }
                 at = now + self.pace.pause(attempts.max(1));
+                if !is_last_word {
+                    return self.make_certain(now, at, instrument);
+                }
+                self.set_front(instrument, FrontSide::Nothing);
             }
         }
         self.settle(now, at, instrument);
@@ -139,7 +140,9 @@ impl Subscriptions {
         }
         self.set_front(instrument, FrontSide::Ticking);
         let Some(entry) = self.entries.get(&instrument) else { return };
-        if matches!(entry.pending, Pending::AskSent(_) | Pending::AskAgainDue(_)) {
+        let to_make_certain = entry.wanted && matches!(entry.pending, Pending::ReleaseDue(_));
+        if to_make_certain || matches!(entry.pending, Pending::AskSent(_) | Pending::AskAgainDue(_))
+        {
             self.unschedule(instrument);
             self.forget_attempts(instrument);
             self.settle(now, now, instrument);
@@ -168,6 +171,22 @@ impl Subscriptions {
         for instrument in unanswered {
             self.unschedule(instrument);
             self.settle(now, now, instrument);
+        }
+    }
+
+    /// One of several requests was refused, and the others' answers may be late or lost: a yes among them would take a place
+    /// that nobody knows of. Unless it comes first, the front is told to stop, and asked anew after that.
+    fn make_certain(&mut self, now: Instant, at: Instant, instrument: InstrumentId) {
+        self.settle(now, at, instrument);
+        let wanted = self.entries.get(&instrument).is_some_and(|entry| entry.wanted);
+        if !wanted {
+            return;
+        }
+        self.unschedule(instrument);
+        let due = self.to_release.insert(at, instrument);
+        if let Some(entry) = self.entries.get_mut(&instrument) {
+            entry.attempts = 0;
+            entry.pending = Pending::ReleaseDue(due);
         }
     }
 

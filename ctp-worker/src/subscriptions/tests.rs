@@ -359,14 +359,38 @@ fn assignments_must_follow_each_other() {
 }
 
 #[test]
-fn an_assignment_beyond_all_bounds_changes_nothing() {
+fn an_assignment_beyond_all_bounds_is_refused_after_its_releases() {
     let mut bench = Bench::ready(10);
-    bench.assign(whole(1, &["a1"]));
+    bench.assign(whole(1, &["a1", "b1"]));
+    assert_eq!(bench.call(), subscribe(&["a1", "b1"]));
+    bench.yes("a1");
+    bench.yes("b1");
     let instruments = (0..=ASSIGNED_INSTRUMENTS_MAX).map(|n| id(&format!("x{n}"))).collect();
     let too_large = Assignment::Whole { generation: Generation(2), instruments };
     assert_eq!(bench.subscriptions.assign(bench.now, too_large), Err(AssignmentError::TooLarge));
     assert_eq!(bench.subscriptions.generation(), Some(Generation(1)));
-    assert_eq!(bench.call(), subscribe(&["a1"]));
+    assert_eq!(bench.call(), unsubscribe(&["a1", "b1"]));
+    let too_large = Assignment::Change {
+        generation: Generation(2),
+        after: Generation(1),
+        add: (0..=ASSIGNED_INSTRUMENTS_MAX).map(|n| id(&format!("x{n}"))).collect(),
+        remove: vec![],
+    };
+    assert_eq!(bench.subscriptions.assign(bench.now, too_large), Err(AssignmentError::TooLarge));
+    assert_eq!(bench.subscriptions.census().carried, 2, "nothing of it was added");
+}
+
+#[test]
+fn what_an_assignment_releases_makes_room_for_what_it_adds() {
+    let mut bench = Bench::new(10);
+    let full = |generation: u64, prefix: &str| Assignment::Whole {
+        generation: Generation(generation),
+        instruments: (0..ASSIGNED_INSTRUMENTS_MAX).map(|n| id(&format!("{prefix}{n}"))).collect(),
+    };
+    bench.assign(full(1, "x"));
+    bench.assign(full(2, "y"));
+    assert!(bench.subscriptions.entries.contains_key(&id("y0")));
+    assert_eq!(bench.subscriptions.entries.len(), ASSIGNED_INSTRUMENTS_MAX);
 }
 
 #[test]
@@ -409,6 +433,42 @@ fn lost_events_lead_to_asking_again_but_never_for_what_was_answered() {
     bench.yes("a1");
     bench.subscriptions.ask_again(bench.now);
     assert_eq!(bench.call(), subscribe(&["b1"]));
+}
+
+#[test]
+fn a_refusal_beside_lost_answers_keeps_no_place_for_ever() {
+    let mut bench = Bench::ready(10);
+    bench.assign(whole(1, &["a1"]));
+    bench.call();
+    // Asked twice, and neither answer will ever come.
+    assert_eq!(bench.call_within(ANSWER_DEADLINE), subscribe(&["a1"]));
+    bench.subscriptions.ask_again(bench.now);
+    assert_eq!(bench.call(), subscribe(&["a1"]));
+    // Was one of the lost a yes? Told to stop, the front says no more about it.
+    bench.no("a1", 99);
+    assert_eq!(bench.call_within(Duration::from_secs(60)), unsubscribe(&["a1"]));
+    bench.subscriptions.unsubscribe_answered(bench.now, id("a1"));
+    assert_eq!(bench.call(), subscribe(&["a1"]));
+    bench.no("a1", 99);
+    assert_eq!(bench.state("a1"), InstrumentState::Waiting);
+    assert_eq!(bench.subscriptions.places_taken, 0);
+}
+
+#[test]
+fn a_refusal_beside_late_answers_gives_way_to_a_yes_or_a_tick() {
+    for late_yes in [true, false] {
+        let mut bench = Bench::ready(10);
+        bench.assign(whole(1, &["a1"]));
+        bench.call();
+        assert_eq!(bench.call_within(ANSWER_DEADLINE), subscribe(&["a1"]));
+        bench.no("a1", 99);
+        if late_yes {
+            bench.yes("a1");
+        } else {
+            bench.tick("a1");
+        }
+        assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
+    }
 }
 
 #[test]

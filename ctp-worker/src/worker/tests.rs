@@ -40,6 +40,10 @@ impl Front for Notes {
     fn unsubscribe(&mut self, instruments: &[InstrumentId]) -> Result<(), RequestRefused> {
         self.note(format!("unsubscribe {}", listed(instruments)))
     }
+
+    fn republish(&mut self, instruments: &[InstrumentId]) {
+        self.calls.push(format!("republish {}", listed(instruments)));
+    }
 }
 
 struct Bench {
@@ -143,6 +147,23 @@ fn requests_the_library_does_not_take_are_made_again() {
     bench.worker.front.code = 0;
     assert_eq!(bench.after(999), Vec::<String>::new());
     assert_eq!(bench.after(1), ["subscribe a1"]);
+}
+
+#[test]
+fn last_ticks_are_published_again_for_what_is_assigned() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1", "b1"]);
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    assert_eq!(bench.after(0), ["login 1", "subscribe a1 b1"]);
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    bench.worker.republish(bench.now, &[id("a1"), id("b1"), id("c1")]);
+    assert_eq!(bench.worker.next_deadline(), Some(bench.now));
+    assert_eq!(bench.after(0), ["republish a1 b1"]);
+    // What is on its way out is not.
+    bench.assign(2, &["b1"]);
+    bench.worker.republish(bench.now, &[id("a1")]);
+    assert_eq!(bench.after(100), Vec::<String>::new());
 }
 
 #[test]

@@ -265,6 +265,46 @@ fn a_front_that_never_answers_is_reported_as_unreachable() {
 }
 
 #[test]
+fn a_last_tick_comes_again_when_asked_for() {
+    run(async {
+        let mut fleet = Fleet::new();
+        let script = r#"{"rate":200,"faults":[{"after_ticks":20,"do":"disconnect","reconnect_after_ms":600000}]}"#;
+        let mut worker = fleet.start_and_accept(script).await;
+        worker.assign(1, &["rb2505"]).await;
+        worker.session_until(|state| matches!(state, SessionState::Disconnected { .. })).await;
+        worker.say(ToWorker::Republish(vec![id("m2505"), id("rb2505")])).await;
+        let ticks =
+            fleet.ticks_until(|ticks| ticks.iter().filter(|t| is_snapshot(t)).count() >= 2).await;
+        let [.., last, copy] = &ticks[..] else { panic!("too few: {ticks:?}") };
+        assert!(is_snapshot(copy) && !is_snapshot(last));
+        assert_eq!(copy.receive_time_ns, last.receive_time_ns);
+        assert_eq!(copy.sequence, last.sequence + 1);
+    });
+}
+
+#[test]
+fn a_stderr_that_is_gone_stops_nothing() {
+    run(async {
+        let mut fleet = Fleet::new();
+        let mut command = fleet.command(r#"{"rate":200}"#);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        command.stderr(writer).env("QAMD_LOG", "debug");
+        fleet.start_command(command);
+        let mut worker = fleet.accept().await;
+        worker.assign(1, &["rb2505"]).await;
+        worker.instrument_until("rb2505", TICKING).await;
+        drop(worker);
+        // The coordinator's end is a thing to be logged; the next one finds the same worker, ticking.
+        let mut worker = fleet.accept().await;
+        assert_eq!(worker.hello.generation, Some(Generation(1)));
+        fleet.ticks_until(|ticks| ticks.len() >= 50).await;
+        worker.say(ToWorker::Stop).await;
+        assert_eq!(fleet.ended().await, Some(0));
+    });
+}
+
+#[test]
 fn a_garbage_instrument_is_counted_and_nothing_else_suffers() {
     run(async {
         let mut fleet = Fleet::new();

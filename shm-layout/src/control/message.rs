@@ -173,6 +173,10 @@ pub enum Assignment {
 pub enum ToWorker {
     /// Carry this.
     Assign(Assignment),
+    /// Publish the last tick of these instruments once more, flagged [`crate::TickFlags::SNAPSHOT`]: somebody wants them
+    /// who has not seen it. Instruments that have not ticked in this session are passed over; CTP's own snapshot is on
+    /// its way to them.
+    Republish(Vec<InstrumentId>),
     /// Publish what is under way and end.
     Stop,
 }
@@ -278,6 +282,8 @@ pub struct FrontendStats {
     pub pushed: u64,
     /// Ticks not sent one by one because a client lagged: a later one of the same instrument took their place.
     pub conflated: u64,
+    /// As `conflated`, for clients that kept up: ticks came faster than this frontend could send them.
+    pub overrun: u64,
     /// Clients disconnected with 1013 because they took nothing for too long.
     pub slow_disconnects: u64,
     /// Clients disconnected because they answered no ping.

@@ -11,7 +11,7 @@ use crate::numbers::{Incarnation, WorkerId};
 /// the reader's first look count too.
 #[derive(Debug)]
 pub(super) struct LossCounter {
-    /// Wall clock of the reader's start, nanoseconds since 1970, comparable with [`Incarnation`].
+    /// [`crate::clock::boot_ns`] at the reader's start, comparable with [`Incarnation`].
     attached_at: u64,
     lives: HashMap<WorkerId, Life>,
 }

@@ -51,7 +51,7 @@ impl TickReader {
     /// # Errors
     /// [`RingError`] when iceoryx2 refuses, as it does when all readers' places are taken.
     pub fn open(node: &RingNode) -> Result<Self, RingError> {
-        let attached_at = u64::try_from(clock::unix_ns()).unwrap_or(0);
+        let attached_at = clock::boot_ns();
         let shards = (0..RING_SHARDS)
             .map(|shard| {
                 node.shard(shard)?

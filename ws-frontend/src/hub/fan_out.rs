@@ -43,7 +43,8 @@ impl<P: Peer> Hub<P> {
     pub fn take_tick(&mut self, tick: &Tick, now: Instant) -> bool {
         self.stats.ticks += 1;
         let instrument = match self.book.record(tick, now) {
-            Recorded::Ignored => return false,
+            // Whoever wants it has it already, or has it coming.
+            Recorded::Ignored | Recorded::Again => return false,
             Recorded::Later(instrument) => instrument,
             Recorded::First(instrument) => {
                 if let Some(id) = self.book.instrument(instrument) {
@@ -79,11 +80,12 @@ impl<P: Peer> Hub<P> {
         self.overdue.is_empty()
     }
 
-    /// Marks an instrument as overdue. Returns how many clients want it.
+    /// Marks an instrument as overdue: a tick of it that was overdue already is sent to nobody, counted `overrun`. Returns
+    /// how many clients want it.
     fn postpone(&mut self, instrument: InstrumentIndex) -> usize {
         let wanted_by = self.interests.sessions_of(instrument).len();
         if wanted_by > 0 && !self.overdue.set(instrument) {
-            self.stats.conflated += wanted_by as u64;
+            self.stats.overrun += wanted_by as u64;
         }
         wanted_by
     }

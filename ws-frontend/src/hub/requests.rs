@@ -10,9 +10,11 @@ use crate::interests::{Added, Removed, SessionIndex};
 use crate::limits::{
     DEMAND_INSTRUMENTS_MAX, MESSAGE_BYTES_MAX, SESSION_INSTRUMENTS_MAX, SUBSCRIPTIONS_MAX,
 };
-use crate::protocol::action::{Refusal, parse, push_reply};
+use crate::outbox::Offered;
+use crate::protocol::action::{Refusal, parse, push_market_data, push_reply};
 use crate::protocol::frame::CloseCode;
 use crate::protocol::{Reply, Request};
+use crate::quote_book::InstrumentIndex;
 use crate::session::Session;
 
 /// The time of one input: one clock for deadlines, one for people.
@@ -135,10 +137,25 @@ impl<P: Peer> Hub<P> {
             fresh.push(number);
         }
         self.reply(index, &Reply::Subscribed(instruments.len()), at);
+        self.show_latest(index, &fresh, at.now);
+    }
+
+    /// Queues the latest ticks of what a client has just subscribed, behind the reply and before ticks to come. As bytes as
+    /// long as there is room: a mark would have the client's other ticks conflated until all marks are bytes.
+    fn show_latest(&mut self, index: SessionIndex, fresh: &[InstrumentIndex], now: Instant) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         for number in fresh {
-            if self.book.latest(number).is_some() {
-                session.outbox.mark(number);
+            let Some(tick) = self.book.latest(*number) else { continue };
+            let frame = &mut self.frame;
+            let offered = session.outbox.offer(*number, now, move || {
+                frame.clear();
+                push_market_data(frame, tick);
+                frame
+            });
+            match offered {
+                Offered::Queued => self.stats.pushed += 1,
+                // A mark is counted when it becomes bytes, or when a later tick takes its place.
+                Offered::Marked | Offered::Conflated => {}
             }
         }
     }

@@ -76,6 +76,23 @@ async fn all_goes_on_without_a_coordinator_and_the_next_one_is_told_all() {
 }
 
 #[tokio::test]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let (mut stage, coordinator) = Stage::start_unheard().await;
+    let mut worker = stage.worker(0);
+    let mut client = coordinator.client().await;
+    client.subscribe(&["rb2601"]).await;
+    // It has something to say about this.
+    drop(coordinator);
+    let mut next = stage.coordinator().await;
+    next.until_demand(&["rb2601"]).await;
+    publish(&mut worker, "rb2601", 1);
+    assert_eq!(client.tick().await.1, 1);
+    stage.signal(Signal::SIGTERM);
+    assert_eq!(client.until_closed().await, (1001, vec![]));
+    assert_eq!(stage.exit().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_signal_says_goodbye_to_all_and_leaves_no_lock() {
     let (mut stage, coordinator) = Stage::start().await;
     let clients = [coordinator.client().await, coordinator.client().await];

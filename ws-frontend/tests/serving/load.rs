@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use futures_util::StreamExt;
+use nix::sys::signal::Signal;
+use shm_layout::{Tick, clock};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::stage::{Client, Stage, publish, tick, within};
@@ -73,7 +75,32 @@ async fn a_client_that_pauses_gets_the_latest_of_each_instrument_when_it_reads_a
     coordinator.until("counters", |told| told.stats.pushed >= read).await;
     let stats = coordinator.stats;
     assert_eq!((stats.pushed, stats.slow_disconnects), (read, 0));
-    assert_eq!(stats.pushed + stats.conflated, stats.ticks, "all is accounted for");
+    assert_eq!(stats.pushed + stats.conflated + stats.overrun, stats.ticks, "all is accounted for");
+}
+
+#[tokio::test]
+async fn ticks_that_the_ring_kept_during_a_pause_of_the_frontend_are_sent_one_by_one() {
+    const TICKS: i32 = 4000;
+    let (stage, mut coordinator) = Stage::start().await;
+    let mut worker = stage.worker(0);
+    let mut client = coordinator.client().await;
+    client.subscribe(&["rb2601"]).await;
+    stage.signal(Signal::SIGSTOP);
+    // As if it had been stopped for four seconds.
+    let began = clock::unix_ns() - i64::from(TICKS) * 1_000_000;
+    for volume in 0..TICKS {
+        let receive_time_ns = began + i64::from(volume) * 1_000_000;
+        let tick = Tick { receive_time_ns, ..tick("rb2601", volume) };
+        assert_eq!(worker.publish(&mut [tick]), 0);
+    }
+    stage.signal(Signal::SIGCONT);
+    for volume in 0..TICKS {
+        assert_eq!(client.tick().await.1, i64::from(volume));
+    }
+    let all = u64::from(TICKS.unsigned_abs());
+    coordinator.until("all ticks to be counted", |told| told.stats.ticks == all).await;
+    let stats = coordinator.stats;
+    assert_eq!((stats.pushed, stats.conflated, stats.overrun, stats.ring_lost), (all, 0, 0, 0));
 }
 
 #[tokio::test]
@@ -91,7 +118,9 @@ async fn half_a_million_ticks_at_once_leave_memory_bounded_and_every_loss_counte
         let mut unpublished = 0;
         for round in 0..TICKS / INSTRUMENTS {
             let round = i32::try_from(round).unwrap();
-            let mut ticks: Vec<_> = names.iter().map(|name| tick(name, round)).collect();
+            let receive_time_ns = clock::unix_ns();
+            let received = |name| Tick { receive_time_ns, ..tick(name, round) };
+            let mut ticks: Vec<_> = names.iter().map(|name| received(name)).collect();
             unpublished += worker.publish(&mut ticks) as u64;
         }
         (worker, unpublished)
@@ -117,7 +146,7 @@ async fn half_a_million_ticks_at_once_leave_memory_bounded_and_every_loss_counte
     let (read, ()) = tokio::join!(reading, listening);
     let stats = coordinator.stats;
     println!("read {read}, {stats:?}");
-    assert!(stats.pushed + stats.conflated <= stats.ticks);
+    assert!(stats.pushed + stats.conflated + stats.overrun <= stats.ticks);
     let grown = stage.resident_kib().saturating_sub(before);
     assert!(grown < 128 << 10, "grew by {grown} KiB");
 }

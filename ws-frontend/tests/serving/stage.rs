@@ -57,7 +57,7 @@ pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<TcpStream>,
 }
 
-fn fresh_paths() -> FleetPaths {
+pub(crate) fn fresh_paths() -> FleetPaths {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("wsf{}-{count}", std::process::id());
@@ -105,6 +105,18 @@ impl Stage {
         (stage, coordinator)
     }
 
+    /// Starts the frontend with a log that nobody reads.
+    pub(crate) async fn start_unheard() -> (Self, Coordinator) {
+        let paths = fresh_paths();
+        let listener = UnixListener::bind(paths.control_socket()).unwrap();
+        let node = RingNode::open(&paths).unwrap();
+        let mut child = command(&paths, 0).spawn().unwrap();
+        drop(child.stderr.take());
+        let mut stage = Self { paths, node, listener: Some(listener), child };
+        let coordinator = stage.coordinator().await;
+        (stage, coordinator)
+    }
+
     /// Starts the frontend again, after its end.
     pub(crate) async fn restart(&mut self) -> Coordinator {
         self.child = spawn(&self.paths);
@@ -141,7 +153,7 @@ impl Stage {
 
     /// A worker that publishes.
     pub(crate) fn worker(&self, worker: u32) -> TickWriter {
-        let incarnation = Incarnation(u64::try_from(clock::unix_ns()).unwrap());
+        let incarnation = Incarnation(clock::boot_ns());
         TickWriter::open(&self.node, WorkerId(worker), incarnation).unwrap()
     }
 
@@ -301,6 +313,7 @@ impl Client {
     }
 }
 
+/// A tick that does not say when it was received, so that the frontend takes its age for no reason to hurry.
 pub(crate) fn tick(instrument: &str, volume: i32) -> Tick {
     let id = InstrumentId::parse(instrument).unwrap();
     Tick { instrument_id: *id.padded(), volume, last_price: 4180.0, ..Tick::EMPTY }

@@ -12,6 +12,7 @@ struct Row<'a> {
     action_day: &'a str,
     time: &'a str,
     millisec: i32,
+    received: i64,
     calendar: TradingCalendar,
 }
 
@@ -24,6 +25,7 @@ impl Row<'_> {
             update_millisec: self.millisec,
             exchange: self.exchange,
             login_trading_day: Date::parse(self.login).ok(),
+            receive_time_ns: self.received,
             calendar: &self.calendar,
         })
     }
@@ -37,9 +39,24 @@ fn days(
     action_day: &str,
     time: &str,
 ) -> (u32, u32) {
+    days_received(NO_TIME, exchange, login, trading_day, action_day, time)
+}
+
+/// The same for a row received at this time.
+fn days_received(
+    received: i64,
+    exchange: ExchangeId,
+    login: &str,
+    trading_day: &str,
+    action_day: &str,
+    time: &str,
+) -> (u32, u32) {
     let calendar = TradingCalendar::default();
-    let row = Row { exchange, login, trading_day, action_day, time, millisec: 0, calendar };
+    let row =
+        Row { exchange, login, trading_day, action_day, time, millisec: 0, received, calendar };
     let stamp = row.derive();
+    let on_action_day = stamp.action_day.zip(TimeOfDay::parse(time.as_bytes()));
+    assert_eq!(stamp.exchange_time_ns, on_action_day.map_or(NO_TIME, |(day, t)| t.on_ns(day, 0)));
     (stamp.trading_day.map_or(0, Date::yyyymmdd), stamp.action_day.map_or(0, Date::yyyymmdd))
 }
 
@@ -136,6 +153,77 @@ fn a_login_older_than_the_tick_changes_nothing() {
     );
 }
 
+/// A moment in Shanghai.
+fn moment(day: &str, time: &str) -> i64 {
+    TimeOfDay::parse(time.as_bytes()).unwrap().on_ns(Date::parse(day).unwrap(), 0)
+}
+
+#[test]
+fn zhengzhous_night_on_a_connection_from_the_day_before_it_is_tonight() {
+    // Monday evening, nobody logged in since Monday morning, or since Friday: Tuesday's trading day.
+    for (login, action_day) in
+        [("20250303", "20250303"), ("20250303", ""), ("", "20250303"), ("20250228", "20250303")]
+    {
+        for (received_on, received_at, time) in [
+            ("20250303", "21:00:01", "21:00:01"),
+            ("20250303", "20:55:00", "20:59:00"),
+            ("20250303", "23:30:00", "21:15:00"),
+            // The snapshot that a subscription at night or on the next morning brings.
+            ("20250304", "02:00:00", "23:29:59"),
+            ("20250304", "08:50:00", "23:29:59"),
+        ] {
+            let received = moment(received_on, received_at);
+            let days = days_received(received, CZCE, login, "20250303", action_day, time);
+            assert_eq!(days, (20_250_304, 20_250_303), "{login} {action_day} {time} {received_on}");
+        }
+    }
+    // Friday's night belongs to Monday.
+    let received = moment("20250307", "22:00:00");
+    assert_eq!(
+        days_received(received, CZCE, "20250307", "20250307", "20250307", "22:00:00"),
+        (20_250_310, 20_250_307)
+    );
+}
+
+#[test]
+fn zhengzhous_night_pushed_again_by_day_is_the_last_evening() {
+    for (login, action_day) in [("20190902", "20190902"), ("20190902", ""), ("", "20190902")] {
+        for received_at in ["00:10:00", "07:54:53", "08:59:00", "15:00:00", "18:59:59", "20:30:00"]
+        {
+            let received = moment("20190902", received_at);
+            let days = days_received(received, CZCE, login, "20190902", action_day, "23:29:59");
+            assert_eq!(days, (20_190_902, 20_190_830), "{login} {action_day} {received_at}");
+        }
+    }
+}
+
+#[test]
+fn the_receive_time_decides_nothing_else() {
+    let tonight = moment("20250303", "21:00:01");
+    // A recording: received years later, before, or at no known time.
+    for received in
+        [NO_TIME, i64::MAX, moment("20250311", "21:00:00"), moment("20240303", "21:00:00")]
+    {
+        assert_eq!(
+            days_received(received, CZCE, "20250303", "20250303", "20250303", "21:00:01"),
+            (20_250_303, 20_250_228)
+        );
+    }
+    // Another exchange, another hour, an ActionDay that is a witness, a login that corrects.
+    for (exchange, login, trading_day, action_day, time, expected) in [
+        (DCE, "20250304", "20250304", "20250304", "21:00:01", (20_250_304, 20_250_303)),
+        (DCE, "20250303", "20250303", "20250303", "21:00:01", (20_250_303, 20_250_228)),
+        (CZCE, "20250303", "20250303", "20250303", "14:59:59", (20_250_303, 20_250_303)),
+        (CZCE, "20250303", "20250303", "20250303", "01:00:00", (20_250_303, 20_250_301)),
+        (CZCE, "20250303", "20250303", "20250228", "21:00:01", (20_250_303, 20_250_228)),
+        (CZCE, "20250304", "20250303", "20250303", "21:00:01", (20_250_304, 20_250_303)),
+        (CZCE, "20250303", "", "20250303", "21:00:01", (20_250_303, 20_250_228)),
+    ] {
+        let days = days_received(tonight, exchange, login, trading_day, action_day, time);
+        assert_eq!(days, expected, "{exchange} {time}");
+    }
+}
+
 #[test]
 fn last_nights_snapshot_pushed_after_the_roll_keeps_its_day() {
     // Logged in for Tuesday; the snapshot is of Monday's trading day, at Monday's close and on Friday's night.
@@ -187,6 +275,7 @@ fn a_calendar_knows_holidays_and_a_witness_needs_none() {
         trading_day: "20181008",
         action_day,
         time: "21:00:00",
+        received: NO_TIME,
         millisec: 0,
         calendar,
     };
@@ -222,9 +311,17 @@ fn days_that_are_none_leave_what_is_known() {
 fn at(time: &str, millisec: i32) -> i64 {
     let calendar = TradingCalendar::default();
     let day = "20250303";
-    Row { exchange: SHFE, login: day, trading_day: day, action_day: day, time, millisec, calendar }
-        .derive()
-        .exchange_time_ns
+    let row = Row {
+        exchange: SHFE,
+        login: day,
+        trading_day: day,
+        action_day: day,
+        time,
+        millisec,
+        received: NO_TIME,
+        calendar,
+    };
+    row.derive().exchange_time_ns
 }
 
 #[test]
@@ -253,6 +350,7 @@ proptest! {
         action_day in prop::collection::vec(any::<u8>(), 0..9),
         update_time in prop::collection::vec(any::<u8>(), 0..9),
         update_millisec in any::<i32>(),
+        receive_time_ns in any::<i64>(),
     ) {
         let stamp = derive(&RawTime {
             trading_day: &trading_day,
@@ -261,6 +359,7 @@ proptest! {
             update_millisec,
             exchange: CZCE,
             login_trading_day: None,
+            receive_time_ns,
             calendar: &TradingCalendar::default(),
         });
         prop_assert_eq!(stamp.exchange_time_ns == NO_TIME,
