@@ -116,6 +116,12 @@ impl Demand {
         self.wanted.contains_key(instrument)
     }
 
+    /// True when this source wants the instrument.
+    #[must_use]
+    pub fn wanted_by(&self, source: SourceId, instrument: &InstrumentId) -> bool {
+        self.sources.get(&source).is_some_and(|instruments| instruments.contains(instrument))
+    }
+
     /// How many instruments are wanted.
     #[must_use]
     pub fn len(&self) -> usize {

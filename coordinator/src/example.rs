@@ -75,6 +75,7 @@ pub(crate) fn status() -> FleetStatus {
                 sessions: 2,
                 ticks: 1000,
                 ring_lost: 7,
+                overrun: 12,
                 pushed: 2000,
                 ..FrontendStats::default()
             },

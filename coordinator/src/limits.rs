@@ -54,6 +54,10 @@ pub const PLAN_INTERVAL: Duration = Duration::from_millis(20);
 /// reconnect back-off ends at 5 s.
 pub const ADOPTION_WAIT: Duration = Duration::from_secs(7);
 
+/// How long a worker of an earlier coordinator has to say the rest of what it carries, after its hello; nothing is placed
+/// meanwhile.
+pub const INVENTORY_WAIT: Duration = Duration::from_secs(2);
+
 /// How long what adopted workers carry stays wanted without a frontend asking for it.
 pub const INHERITED_DEMAND_LINGER: Duration = Duration::from_secs(20);
 

@@ -29,7 +29,9 @@ where
         .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(ansi)
-        .with_target(false);
+        .with_target(false)
+        // A log that nobody takes any more (its pipe or terminal is gone) is no reason to panic in whoever logs.
+        .log_internal_errors(false);
     // A second call (in tests) changes nothing.
     log.try_init().unwrap_or_default();
 }

@@ -223,7 +223,7 @@ fn sessions(page: &mut Page, workers: &[WorkerStatus]) {
 
 /// What is said of each frontend.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus' numbers are doubles")]
-const OF_A_FRONTEND: [Metric<FrontendStatus>; 15] = [
+const OF_A_FRONTEND: [Metric<FrontendStatus>; 16] = [
     ("qamd_frontend_up", "gauge", "1 while the frontend talks to the coordinator.", |f| {
         flag(f.connected)
     }),
@@ -267,6 +267,12 @@ const OF_A_FRONTEND: [Metric<FrontendStatus>; 15] = [
         "counter",
         "Ticks a lagging client did not get one by one.",
         |f| f.stats.conflated as f64,
+    ),
+    (
+        "qamd_frontend_overrun_total",
+        "counter",
+        "Ticks merged for clients that kept up, because ticks came faster than they could be sent.",
+        |f| f.stats.overrun as f64,
     ),
     (
         "qamd_frontend_slow_disconnects_total",
@@ -389,6 +395,7 @@ mod tests {
             "qamd_session_alarm{connection_id=\"simnow\"} 1",
             "qamd_worker_up{connection_id=\"off\",broker_id=\"1\"} 0",
             "qamd_ring_lost_total{listening_on=\"127.0.0.1:7799\"} 7",
+            "qamd_frontend_overrun_total{listening_on=\"127.0.0.1:7799\"} 12",
             "qamd_control_overflowed_total 3",
         ] {
             assert!(text.lines().any(|found| found == line), "missing: {line}\n{text}");

@@ -1,5 +1,6 @@
 //! The runtime directory and the fleet's name: ours alone, before anything is put into them.
 
+use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -122,6 +123,20 @@ pub fn held_locks(runtime_dir: &Path) -> Vec<(PathBuf, Option<u32>)> {
     locks.filter_map(held).collect()
 }
 
+/// The runtime directory that a service manager made for us: `$RUNTIME_DIRECTORY`, when it names one absolute path.
+#[must_use]
+pub fn of_service(runtime_directory: Option<OsString>) -> Option<PathBuf> {
+    let dir = PathBuf::from(runtime_directory?);
+    // Several are separated by colons; which of them would be meant nobody says.
+    (dir.is_absolute() && !dir.as_os_str().as_encoded_bytes().contains(&b':')).then_some(dir)
+}
+
+/// Where a service has the runtime directory of a fleet of this name.
+#[must_use]
+pub fn usual_of_service(instance: &Instance) -> PathBuf {
+    Path::new("/run").join(instance.as_str())
+}
+
 fn prepare(dir: &Path, own_uid: u32) -> Result<(), RuntimeDirError> {
     let io = |doing| move |source| RuntimeDirError::Io { doing, path: dir.to_owned(), source };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).or_else(|error| {
@@ -220,6 +235,14 @@ mod tests {
         let moved = take(&other, uid).unwrap();
         moved.leave().unwrap();
         std::fs::remove_dir_all(paths.runtime_dir()).unwrap();
+    }
+
+    #[test]
+    fn a_service_has_its_directory_from_its_manager() {
+        let of = |value: &str| of_service(Some(value.into()));
+        assert_eq!(of("/run/qamd"), Some("/run/qamd".into()));
+        assert_eq!((of(""), of("run/qamd"), of("/run/a:/run/b")), (None, None, None));
+        assert_eq!(of_service(None), None);
     }
 
     #[test]

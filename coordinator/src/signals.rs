@@ -34,10 +34,11 @@ impl Signals {
             let inbox = inbox.clone();
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
-                    info!("{name}: asked to stop");
+                    // The wish before the word: the log may be what is gone.
                     if inbox.send(Inbound::Stop).await.is_err() {
                         return;
                     }
+                    info!("{name}: asked to stop");
                 }
             });
         }

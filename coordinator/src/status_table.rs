@@ -72,6 +72,7 @@ fn frontend_line(frontend: &FrontendStatus, style: Style) -> String {
     for (count, what) in [
         (stats.ring_lost, "lost in the ring"),
         (stats.conflated, "conflated for slow clients"),
+        (stats.overrun, "merged because ticks came faster than they could be sent"),
         (stats.slow_disconnects, "slow clients disconnected"),
         (stats.sessions_refused, "clients refused"),
     ] {
@@ -271,7 +272,7 @@ mod tests {
 qamd 0.1.0  instance qamd, pid 4710, up 1 h 02 min
 http://127.0.0.1:7798/status and /metrics
 ws://127.0.0.1:7799  pid 4712, 2 sessions, 0 instruments, 2,000 ticks pushed
-  7 lost in the ring
+  7 lost in the ring, 12 merged because ticks came faster than they could be sent
 5 instruments wanted: 2 ticking, 1 acknowledged without a tick yet, 1 not acknowledged, 1 waiting for room
 
 CONNECTION                BROKER  STATE       LIBRARY  TRADING DAY  SUBSCRIBED  TICKS/S

@@ -111,7 +111,7 @@ fn latency(runtime: &tokio::runtime::Runtime, scenario: &Scenario) {
     let tail = format!(
         "{:>6} {:>6}  {:.2}, {:.2}",
         later.ring_lost - stats.ring_lost,
-        later.conflated - stats.conflated,
+        (later.conflated + later.overrun) - (stats.conflated + stats.overrun),
         cores(after.0 - before.0),
         cores(after.1 - before.1)
     );
@@ -146,7 +146,7 @@ fn burst(runtime: &tokio::runtime::Runtime) {
         stats.ring_lost,
         stats.pushed,
         stats.ticks * 10,
-        stats.conflated,
+        stats.conflated + stats.overrun,
         resident_before / 1024,
         qamd_tests::processes::own_memory_kib(pid) / 1024,
     );

@@ -58,7 +58,7 @@ async fn count(fleet: &Fleet) -> (FrontendStats, u64) {
         let (published, stats) = (status.workers[0].stats.ticks, frontend.stats);
         published >= TICKS
             && stats.ticks + stats.ring_lost == published
-            && stats.pushed + stats.conflated == stats.ticks
+            && stats.pushed + stats.conflated + stats.overrun == stats.ticks
     });
     let status = status.await;
     (status.frontends[0].stats, memory_kib)

@@ -1,11 +1,14 @@
 //! From the library's callback to a WebSocket client, every field as the ring carries it.
 
+use nix::sys::signal::Signal;
 use qamd_tests::fleet::{FleetPlan, Home, worker_of};
 use qamd_tests::push::{Field, Push};
-use qamd_tests::recordings;
 use qamd_tests::watch::eventually;
+use qamd_tests::{processes, recordings};
 use serde_json::json;
 use shm_layout::{NO_TIME, Tick, price_of};
+
+use crate::scripts::{Follower, counting};
 
 /// The keys of a push, in the order of the protocol; levels 3 to 5 continue the first two.
 const KEYS: [&str; 45] = [
@@ -161,4 +164,60 @@ fn assert_shows(push: &Push, tick: &Tick) {
     assert_ne!(tick.exchange_time_ns, NO_TIME);
     assert_eq!(push.integer("timestamp"), Some(tick.exchange_time_ns / 1_000_000));
     assert!(push.fields().all(|(_, field)| field != Field::Text("")), "{}", push.text());
+}
+
+/// So slow that only what is known already can come before the watchdog.
+const SELDOM: f64 = 0.001;
+
+#[tokio::test]
+async fn the_latest_tick_is_known_even_when_it_came_before_anybody_asked() {
+    let fleet = FleetPlan::new()
+        .instruments("instrument_id,always_on\nrb2601,true\n")
+        .simulated("alpha", &json!({"rate": SELDOM}))
+        .start_ready()
+        .await;
+    let status = fleet.status_when("its snapshot came", |status| status.ticking == 1).await;
+    let mut first = fleet.client().await;
+    first.subscribe(&["rb2601"]).await;
+    let known = first.next_push().await;
+    assert_eq!(known.instrument(), "rb2601");
+
+    // After the last client has gone for good, and with a frontend that has seen nothing.
+    first.close().await;
+    processes::signal(status.frontends[0].pid.unwrap(), Signal::SIGKILL);
+    fleet
+        .status_when("another frontend", |status| {
+            let frontend = &status.frontends[0];
+            frontend.connected && frontend.restarts == 1 && frontend.stats.sessions == 0
+        })
+        .await;
+    let mut later = fleet.client().await;
+    later.subscribe(&["rb2601"]).await;
+    assert_eq!(later.next_push().await.text(), known.text());
+    fleet.stop().await;
+}
+
+#[tokio::test]
+async fn subscribing_more_costs_no_tick_of_what_one_has() {
+    let home = Home::new();
+    let others = ["rb2602", "rb2603", "rb2604", "rb2605"];
+    let all = [&["rb2601"][..], &others].concat();
+    let script = counting(&home, &all, 8000);
+    let fleet = FleetPlan::in_home(home).simulated("alpha", &script).start_ready().await;
+    // Somebody else keeps all of them known.
+    let mut other = fleet.client().await;
+    other.subscribe(&all).await;
+    let mut client = fleet.client().await;
+    client.subscribe(&["rb2601"]).await;
+    let mut follower = Follower::default();
+    let mut beside = Follower::default();
+    for _ in 0..50 {
+        client.subscribe(&others).await;
+        follower.advance(&mut client, &["rb2601"], 20).await;
+        client.unsubscribe(&others).await;
+        follower.advance(&mut client, &["rb2601"], 20).await;
+        beside.advance(&mut other, &["rb2601"], 20).await;
+    }
+    assert_eq!(follower.jumps("rb2601"), 0, "{follower:?}");
+    fleet.stop().await;
 }

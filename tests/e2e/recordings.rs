@@ -14,7 +14,7 @@ use qamd_tests::word::say;
 use serde_json::json;
 
 /// Rows a second of each replay. A worker that was held up makes up for at most a second at once; that must fit into the
-/// ring (4096 samples), so that a loaded machine loses nothing either.
+/// ring (16,384 samples), so that a loaded machine loses nothing either.
 const RATE: u32 = 4000;
 
 /// Replays a file and compares what the client gets, row by row. `day` says on which calendar day the exchange sent a
@@ -42,7 +42,7 @@ async fn replay(file: &Path, trading_day: Option<&str>, day: impl Fn(&Row) -> St
     let stats =
         fleet.status_when("all are counted", |status| status.frontends[0].stats.pushed == rows);
     let stats = stats.await.frontends[0].stats;
-    assert_eq!((stats.ring_lost, stats.conflated), (0, 0));
+    assert_eq!((stats.ring_lost, stats.conflated, stats.overrun), (0, 0, 0));
     fleet.stop().await;
     rows
 }

@@ -105,3 +105,32 @@ async fn a_fleet_killed_whole_starts_again_over_its_own_remains() {
     client.next_push().await;
     fleet.stop().await;
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_any_more_harms_nobody() {
+    let instruments = ["rb2601", "rb2602"];
+    let home = Home::new();
+    let script = counting(&home, &instruments, 400);
+    let mut fleet = FleetPlan::in_home(home).simulated("alpha", &script).prepare();
+    fleet.run_unheard();
+    let before = fleet.wait_ready().await;
+    let mut client = fleet.client().await;
+    client.subscribe(&instruments).await;
+    let mut follower = Follower::default();
+    follower.advance(&mut client, &instruments, 5).await;
+
+    // Everybody has something to say now, and nowhere to say it.
+    fleet.kill_coordinator();
+    follower.advance(&mut client, &instruments, 100).await;
+    fleet.run_unheard();
+    let after = fleet
+        .status_when("the same processes are back", |status| {
+            pids(status) == pids(&before) && status.frontends[0].connected && status.ticking == 2
+        })
+        .await;
+    assert_eq!(after.workers[0].restarts, 0);
+    follower.advance(&mut client, &instruments, 5).await;
+    assert_eq!(instruments.map(|name| follower.jumps(name)), [0, 0], "{follower:?}");
+    // It hears signals, though it cannot say so.
+    fleet.stop().await;
+}

@@ -162,7 +162,7 @@ fn nothing_is_left_undone() {
     assert!(undone.is_empty(), "{undone:#?}");
 }
 
-/// The vendor's files stay with their vendor, and this workspace names no machine.
+/// The vendor's files stay with their vendor.
 #[test]
 fn nothing_foreign_is_tracked() {
     let listed =

@@ -190,8 +190,9 @@ fn ready_address(status: &FleetStatus) -> Option<String> {
 
 /// Everything the fleet counted as not delivered one by one.
 fn missed(status: &FleetStatus) -> u64 {
-    let frontends =
-        status.frontends.iter().map(|frontend| frontend.stats.ring_lost + frontend.stats.conflated);
+    let frontends = status.frontends.iter().map(|frontend| {
+        frontend.stats.ring_lost + frontend.stats.conflated + frontend.stats.overrun
+    });
     let workers =
         status.workers.iter().map(|worker| worker.stats.unpublished + worker.stats.malformed);
     frontends.chain(workers).sum()

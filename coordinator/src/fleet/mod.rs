@@ -4,6 +4,7 @@
 //! * `outline` — what it is made of.
 //! * `peers` — who said hello, and what they say: workers, frontends, strangers.
 //! * `plan` — demand to placement to assignments.
+//! * `republish` — last ticks once more, for who wants what a worker carries already.
 //! * `stop` — frontends first, then workers, each with growing insistence.
 //! * `report` — the state of all this for a person.
 
@@ -11,13 +12,14 @@ mod outline;
 mod peers;
 mod plan;
 mod report;
+mod republish;
 mod stop;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-use shm_layout::Instance;
 use shm_layout::control::{FrontendStats, ListedInstrument, ToFrontend, ToWorker};
+use shm_layout::{Instance, InstrumentId};
 use tracing::{error, info, warn};
 
 use crate::assignment::Assigned;
@@ -76,6 +78,10 @@ struct Worker {
     assigned: Assigned,
     /// True after its first hello: what it carries since is what we told it.
     met: bool,
+    /// While it says the rest of what it carried before us.
+    inheritance: Option<peers::Inheritance>,
+    /// What it is to publish once more; each was placed on it when it was put here.
+    republish: BTreeSet<InstrumentId>,
 }
 
 /// The WebSocket frontend.
@@ -87,6 +93,8 @@ struct Frontend {
     source: Option<SourceId>,
     /// Whose demand `source` is.
     source_pid: Option<u32>,
+    /// What the same process wanted when its control connection broke, while it says it anew.
+    restated: Option<SourceId>,
     listening_on: String,
     stats: FrontendStats,
 }
@@ -146,12 +154,15 @@ impl Fleet {
             state: WorkerState::new(REPORTED_INSTRUMENTS_MAX),
             assigned: Assigned::default(),
             met: false,
+            inheritance: None,
+            republish: BTreeSet::new(),
         };
         let frontend = Frontend {
             life: life(plan.frontend, true),
             client: None,
             source: None,
             source_pid: None,
+            restated: None,
             listening_on: String::new(),
             stats: FrontendStats::default(),
         };
@@ -341,8 +352,11 @@ impl Fleet {
         }
         match process {
             ProcessId::Worker(index) => {
-                self.workers[index].client = None;
-                self.workers[index].state.died();
+                let worker = &mut self.workers[index];
+                worker.client = None;
+                worker.inheritance = None;
+                worker.republish.clear();
+                worker.state.died();
             }
             ProcessId::Frontend => {
                 self.frontend.client = None;
@@ -372,15 +386,6 @@ impl Fleet {
         };
         self.placement.set_standing(worker.plan.worker, standing);
         self.replan = true;
-    }
-
-    fn fresh_source(&mut self) -> SourceId {
-        self.next_source += 1;
-        SourceId(self.next_source)
-    }
-
-    fn linger(&mut self, source: SourceId, until: Instant) {
-        self.lingering.push((until, source));
     }
 }
 

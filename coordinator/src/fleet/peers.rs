@@ -3,15 +3,27 @@
 use std::time::Instant;
 
 use shm_layout::control::{
-    FromFrontend, FromWorker, FrontendHello, Hello, Role, SessionReport, SessionState, ToFrontend,
-    ToWorker, WorkerHello,
+    FromFrontend, FromWorker, FrontendHello, Hello, InstrumentReport, InstrumentState, Role,
+    SessionReport, SessionState, ToFrontend, ToWorker, WorkerHello,
 };
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use tracing::{debug, error, info, warn};
 
 use super::{Action, ClientId, Fleet, Peer, ProcessId};
+use crate::demand::SourceId;
 use crate::life::Phase;
-use crate::limits::{INHERITED_DEMAND_LINGER, LOST_FRONTEND_DEMAND_LINGER, REPLACED_DEMAND_LINGER};
+use crate::limits::{
+    INHERITED_DEMAND_LINGER, INVENTORY_WAIT, LOST_FRONTEND_DEMAND_LINGER, REPLACED_DEMAND_LINGER,
+};
+
+/// An adopted worker's inventory, of which parts are to come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inheritance {
+    /// In whose name it is wanted.
+    pub(super) source: SourceId,
+    /// Awaited no longer than this.
+    pub(super) until: Instant,
+}
 
 impl Fleet {
     /// A worker or a frontend said hello. (Operators are none of the fleet's.)
@@ -36,8 +48,15 @@ impl Fleet {
                 worker.state.session_changed(report);
                 self.refresh_standing(ProcessId::Worker(index));
             }
-            FromWorker::Instruments(reports) => worker.state.reported(&reports),
-            FromWorker::Stats(stats) => worker.state.counted(stats, now),
+            FromWorker::Instruments(reports) => {
+                worker.state.reported(&reports);
+                self.inherit(index, &reports);
+            }
+            FromWorker::Stats(stats) => {
+                worker.state.counted(stats, now);
+                // A worker says the rest of its inventory before its first counters.
+                worker.inheritance = None;
+            }
             FromWorker::AssignmentRefused { refused, current } => {
                 warn!(connection = %worker.plan.connection_id, %refused, ?current, "assignment refused; all is said anew");
                 worker.assigned.restart(current);
@@ -66,9 +85,13 @@ impl Fleet {
                 }
                 for instrument in &remove {
                     self.demand.remove(source, instrument);
+                    if let Some(restated) = self.frontend.restated {
+                        self.demand.remove(restated, instrument);
+                    }
                 }
                 let refused = self.demand.refused();
                 for instrument in add {
+                    self.wish_republished(source, instrument);
                     self.demand.add(source, instrument);
                 }
                 if self.demand.refused() > refused {
@@ -88,6 +111,7 @@ impl Fleet {
                 let worker = &mut self.workers[index];
                 debug!(connection = %worker.plan.connection_id, "control connection lost");
                 worker.client = None;
+                worker.republish.clear();
                 worker.life.detached();
             }
             // Its demand stays: the process serves its clients without us, and says all anew when it is back.
@@ -124,29 +148,47 @@ impl Fleet {
         if matches!(worker.life.phase(), Phase::Replacing | Phase::Stopping(_) | Phase::Ended) {
             return self.send_away(client, true);
         }
-        let adopted = !worker.met && !worker.life.is_child();
+        let adopted = (!worker.met || worker.inheritance.is_some()) && !worker.life.is_child();
         worker.life.introduced(pid, now);
         worker.state.introduced(hello);
         worker.assigned.restart(hello.generation);
         worker.met = true;
+        worker.republish.clear();
         let earlier = worker.client.replace(client);
         self.take_over(client, earlier, Peer::Worker(index));
         if adopted {
             info!(connection = %hello.connection, pid, carries = hello.inventory.len(), "adopted a running worker");
-            self.inherit(index, hello, now);
+            self.begin_inheritance(index, hello, now);
         }
         log_session(hello.connection, &hello.session);
         self.refresh_standing(ProcessId::Worker(index));
     }
 
-    /// What an adopted worker carries stays where it is, and stays wanted until the frontends have had time to speak.
-    fn inherit(&mut self, index: usize, hello: &WorkerHello, now: Instant) {
+    /// What an adopted worker carries stays where it is, and stays wanted until the frontends have had time to speak. A
+    /// hello holds so much of it; the rest follows in parts.
+    fn begin_inheritance(&mut self, index: usize, hello: &WorkerHello, now: Instant) {
         let source = self.fresh_source();
-        for report in &hello.inventory {
-            self.demand.add(source, report.instrument);
-            self.placement.keep(report.instrument, self.workers[index].plan.worker);
-        }
         self.linger(source, now + INHERITED_DEMAND_LINGER);
+        self.workers[index].inheritance = Some(Inheritance { source, until: now + INVENTORY_WAIT });
+        self.inherit(index, &hello.inventory);
+        if hello.inventory.len() < CONTROL_INSTRUMENTS_PER_MESSAGE_MAX {
+            self.workers[index].inheritance = None;
+        }
+    }
+
+    /// A part of what an adopted worker carries.
+    fn inherit(&mut self, index: usize, reports: &[InstrumentReport]) {
+        let Some(Inheritance { source, .. }) = self.workers[index].inheritance else { return };
+        let number = self.workers[index].plan.worker;
+        for report in reports.iter().filter(|report| report.state != InstrumentState::Released) {
+            let instrument = report.instrument;
+            let wished = self.demand.wants(&instrument);
+            self.demand.add(source, instrument);
+            if self.placement.keep(instrument, number) && wished {
+                // Somebody wished for it before we knew that it is carried.
+                self.workers[index].republish.insert(instrument);
+            }
+        }
     }
 
     fn frontend_hello(&mut self, client: ClientId, pid: u32, hello: &FrontendHello, now: Instant) {
@@ -166,10 +208,12 @@ impl Fleet {
         self.frontend.listening_on.clone_from(&hello.listening_on);
         let earlier = self.frontend.client.replace(client);
         let fresh = self.fresh_source();
+        self.frontend.restated = None;
         if let Some(source) = self.frontend.source.replace(fresh) {
             // The same process says its demand anew at once; another one's clients need a moment to come back.
             let same = self.frontend.source_pid == Some(pid);
             let linger = if same { REPLACED_DEMAND_LINGER } else { LOST_FRONTEND_DEMAND_LINGER };
+            self.frontend.restated = same.then_some(source);
             self.linger(source, now + linger);
         }
         self.frontend.source_pid = Some(pid);
@@ -196,6 +240,15 @@ impl Fleet {
         } else {
             Action::TellFrontend(client, ToFrontend::Stop)
         });
+    }
+
+    pub(super) fn fresh_source(&mut self) -> SourceId {
+        self.next_source += 1;
+        SourceId(self.next_source)
+    }
+
+    pub(super) fn linger(&mut self, source: SourceId, until: Instant) {
+        self.lingering.push((until, source));
     }
 
     fn send_universe(&mut self, client: ClientId) {

@@ -20,12 +20,15 @@ impl Fleet {
     /// When the next plan is due, if one is. Workers of an earlier coordinator are awaited for a while first: what they
     /// carry must be known before anything is placed.
     pub(super) fn plan_deadline(&self) -> Option<Instant> {
-        if !self.is_serving() || !(self.replan || self.demand.has_changes()) {
+        let asked = self.replan || self.demand.has_changes() || self.republishes();
+        if !self.is_serving() || !asked {
             return None;
         }
         let due = self.planned_at.map_or(self.started_at, |at| at + PLAN_INTERVAL);
         let awaiting = self.workers.iter().any(|worker| worker.life.phase() == Phase::Adopting);
-        Some(if awaiting { due.max(self.started_at + ADOPTION_WAIT) } else { due })
+        let due = if awaiting { due.max(self.started_at + ADOPTION_WAIT) } else { due };
+        let inheriting = self.workers.iter().filter_map(|worker| worker.inheritance);
+        Some(inheriting.map(|inheritance| inheritance.until).fold(due, Instant::max))
     }
 
     fn plan(&mut self, now: Instant) {
@@ -54,12 +57,15 @@ impl Fleet {
             );
         }
         self.assign();
+        self.republish();
     }
 
     /// Tells every connected worker what changed for it, or all when that is due.
     fn assign(&mut self) {
         let mut told: Vec<(ClientId, Assignment)> = Vec::new();
         for worker in &mut self.workers {
+            // What it has not said of its inventory by now is not awaited any longer.
+            worker.inheritance = None;
             let Some(client) = worker.client else { continue };
             let number = worker.plan.worker;
             let changes = self.placement.take_changes(number);

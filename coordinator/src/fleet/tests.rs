@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use shm_layout::clock::monotonic;
 use shm_layout::control::{
     Assignment, FromFrontend, FromWorker, FrontendHello, Hello, InstrumentReport, InstrumentState,
-    Role, SessionReport, SessionState, WorkerHello, WorkerProcess,
+    Role, SessionReport, SessionState, WorkerHello, WorkerProcess, WorkerStats,
 };
+use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use shm_layout::version::CONTROL_PROTOCOL;
 use shm_layout::{
     BrokerId, ConnectionId, Epoch, FrontAddr, Generation, Incarnation, InstrumentId, WorkerId,
@@ -16,7 +17,8 @@ use shm_layout::{
 
 use super::*;
 use crate::limits::{
-    INHERITED_DEMAND_LINGER, PLAN_INTERVAL, REPLACED_DEMAND_LINGER, RESTART_DELAY_FIRST,
+    INHERITED_DEMAND_LINGER, INVENTORY_WAIT, PLAN_INTERVAL, REPLACED_DEMAND_LINGER,
+    RESTART_DELAY_FIRST,
 };
 
 fn id(n: u32) -> InstrumentId {
@@ -74,6 +76,16 @@ struct Carrier {
     client: Option<ClientId>,
     has: Option<Generation>,
     carries: BTreeSet<InstrumentId>,
+}
+
+impl Carrier {
+    fn reports(&self) -> Vec<InstrumentReport> {
+        let report = |instrument: &InstrumentId| InstrumentReport {
+            instrument: *instrument,
+            state: InstrumentState::Ticking,
+        };
+        self.carries.iter().map(report).collect()
+    }
 }
 
 impl World {
@@ -161,10 +173,7 @@ impl World {
 
     fn worker_hello(&mut self, index: usize) -> ClientId {
         let carrier = self.workers[&index].clone();
-        let reports = carrier.carries.iter().map(|instrument| InstrumentReport {
-            instrument: *instrument,
-            state: InstrumentState::Ticking,
-        });
+        let reports = carrier.reports().into_iter().take(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX);
         let hello = WorkerHello {
             connection: ConnectionId::parse(&format!("c{index}")).unwrap(),
             worker: WorkerId(u32::try_from(index).unwrap()),
@@ -211,6 +220,37 @@ impl World {
         let client = self.workers[&index].client.unwrap();
         self.fleet.worker_said(client, FromWorker::Session(report), self.now);
         self.pass(PLAN_INTERVAL);
+    }
+
+    /// An instrument's inventory beyond its hello, and the counters that follow it.
+    fn rest_of_inventory(&mut self, index: usize) {
+        let carrier = self.workers[&index].clone();
+        let client = carrier.client.unwrap();
+        let parts = carrier.reports();
+        for part in parts.chunks(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX).skip(1) {
+            self.fleet.worker_said(client, FromWorker::Instruments(part.to_vec()), self.now);
+        }
+        self.fleet.worker_said(client, FromWorker::Stats(WorkerStats::default()), self.now);
+    }
+
+    /// What workers were told to publish once more since this was last asked, by worker, with the messages' lengths.
+    fn republished(&mut self) -> (BTreeMap<usize, BTreeSet<InstrumentId>>, Vec<usize>) {
+        let (mut asked, mut lengths) = (BTreeMap::new(), Vec::new());
+        for action in std::mem::take(&mut self.said) {
+            let Action::TellWorker(client, ToWorker::Republish(instruments)) = action else {
+                continue;
+            };
+            let told = self.workers.iter().find(|(_, worker)| worker.client == Some(client));
+            let (index, worker) = told.expect("a connected worker is told");
+            assert!(instruments.iter().all(|instrument| worker.carries.contains(instrument)));
+            lengths.push(instruments.len());
+            asked.entry(*index).or_insert_with(BTreeSet::new).extend(instruments);
+        }
+        (asked, lengths)
+    }
+
+    fn all_republished(&mut self) -> BTreeSet<InstrumentId> {
+        self.republished().0.into_values().flatten().collect()
     }
 
     fn die(&mut self, index: usize, exit: Exit) {
@@ -360,6 +400,177 @@ fn a_new_coordinator_takes_over_without_touching_anything() {
     world.pass(INHERITED_DEMAND_LINGER);
     let status = world.fleet.status(world.now, 0);
     assert_eq!((status.wanted, status.placed), (6, 6), "what nobody asked for again is let go");
+}
+
+/// Two workers of an earlier coordinator that carry more than a hello holds, and have said hello.
+fn large_inheritance() -> World {
+    let mut world = World::new(plan(&[20_000, 20_000], Found::Running { pid: Some(1) }));
+    for (index, range) in [(0, 0..12_000), (1, 12_000..24_000)] {
+        let carries = ids(range).into_iter().collect();
+        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, client: None };
+        world.workers.insert(index, carrier);
+        world.worker_hello(index);
+    }
+    world
+}
+
+fn assigned(world: &World) -> bool {
+    world.said.iter().any(|action| matches!(action, Action::TellWorker(..)))
+}
+
+#[test]
+fn a_large_inventory_is_inherited_with_all_its_parts() {
+    let mut world = large_inheritance();
+    let before = world.workers.clone();
+    world.rest_of_inventory(0);
+    world.pass(PLAN_INTERVAL);
+    assert!(!assigned(&world), "the other's rest is awaited");
+    let client = world.workers[&1].client.unwrap();
+    world.fleet.gone(client);
+    world.pass(PLAN_INTERVAL);
+    assert!(!assigned(&world), "a connection that broke is made again");
+    world.worker_hello(1);
+    world.pass(PLAN_INTERVAL);
+    world.rest_of_inventory(1);
+    world.pass(PLAN_INTERVAL);
+    assert!(assigned(&world));
+    for (index, worker) in before {
+        assert_eq!(world.workers[&index].carries, worker.carries, "worker {index}");
+    }
+    let status = world.fleet.status(world.now, 0);
+    assert_eq!((status.wanted, status.placed), (24_000, 24_000));
+    let late = InstrumentReport { instrument: id(30_000), state: InstrumentState::Ticking };
+    let client = world.workers[&1].client.unwrap();
+    world.fleet.worker_said(client, FromWorker::Instruments(vec![late]), world.now);
+    assert_eq!(world.fleet.status(world.now, 0).wanted, 24_000, "later reports wish nothing");
+}
+
+#[test]
+fn the_rest_of_an_inventory_is_awaited_for_a_while_only() {
+    let mut world = large_inheritance();
+    world.rest_of_inventory(0);
+    world.pass(INVENTORY_WAIT / 2);
+    assert!(!assigned(&world));
+    assert!(world.fleet.next_deadline().is_some_and(|due| due <= world.now + INVENTORY_WAIT));
+    world.pass(INVENTORY_WAIT);
+    assert_eq!(world.carried(), [12_000, CONTROL_INSTRUMENTS_PER_MESSAGE_MAX]);
+}
+
+#[test]
+fn who_wants_what_is_carried_already_is_sent_its_last_tick() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    assert!(world.all_republished().is_empty(), "what is placed now gets a snapshot of CTP's");
+    // Its last client left, and before the plan another came.
+    let leave = FromFrontend::Demand { first: false, add: vec![], remove: ids(0..2) };
+    world.fleet.frontend_said(frontend, leave, world.now);
+    world.want(frontend, false, ids(0..1), vec![]);
+    assert_eq!(world.all_republished(), [id(0)].into());
+    // It may also ask for what it wants already.
+    world.want(frontend, false, ids(2..6), vec![]);
+    let (asked, lengths) = world.republished();
+    assert_eq!(asked.values().flatten().copied().collect::<Vec<_>>(), ids(2..4));
+    assert_eq!(lengths.len(), asked.len(), "one message for a worker");
+    world.pass(Duration::from_secs(3600));
+    assert!(world.all_republished().is_empty(), "once");
+}
+
+#[test]
+fn an_always_on_instrument_is_known_to_the_first_client() {
+    let mut always = plan(&[10], Found::Nothing);
+    always.always_on = ids(0..2);
+    let mut world = World::new(always);
+    world.worker_hello(0);
+    let frontend = world.frontend_hello();
+    world.pass(PLAN_INTERVAL);
+    assert_eq!(world.carried(), [2]);
+    world.want(frontend, true, ids(1..3), vec![]);
+    assert_eq!(world.all_republished(), [id(1)].into());
+    world.want(frontend, false, vec![], ids(1..2));
+    world.want(frontend, false, ids(1..2), vec![]);
+    assert_eq!(world.all_republished(), [id(1)].into(), "and to the next");
+}
+
+#[test]
+fn a_frontend_started_again_is_sent_the_last_ticks_of_its_demand() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    let pid = world.frontend_pid();
+    world.alive.remove(&pid);
+    world.fleet.exited(ProcessId::Frontend, pid, Exit::Signal(9, false), world.now);
+    world.pass(RESTART_DELAY_FIRST);
+    let next = world.frontend_hello();
+    world.want(next, true, vec![], vec![]);
+    assert!(world.all_republished().is_empty());
+    world.want(next, false, ids(0..3), vec![]);
+    assert_eq!(world.all_republished(), ids(0..3).into_iter().collect());
+}
+
+#[test]
+fn a_frontend_that_only_says_its_demand_again_is_sent_nothing() {
+    let mut world = World::running(&[10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..3), vec![]);
+    world.fleet.gone(frontend);
+    let again = world.frontend_hello();
+    world.want(again, true, ids(0..2), vec![]);
+    world.want(again, false, ids(2..3), vec![]);
+    assert!(world.all_republished().is_empty());
+    // But what it lets go and wants again it has forgotten.
+    world.want(again, false, vec![], ids(0..1));
+    assert_eq!(world.carried(), [2]);
+    world.want(again, false, ids(0..1), vec![]);
+    assert!(world.all_republished().is_empty(), "it is placed anew");
+    let leave = FromFrontend::Demand { first: false, add: vec![], remove: ids(1..2) };
+    world.fleet.frontend_said(again, leave, world.now);
+    world.want(again, false, ids(1..2), vec![]);
+    assert_eq!(world.all_republished(), [id(1)].into());
+}
+
+#[test]
+fn a_new_coordinator_has_last_ticks_published_for_the_frontend_it_meets() {
+    for frontend_first in [true, false] {
+        let mut world = World::new(plan(&[10], Found::Running { pid: Some(1) }));
+        let carries = ids(0..3).into_iter().collect();
+        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, client: None };
+        world.workers.insert(0, carrier);
+        if !frontend_first {
+            world.worker_hello(0);
+        }
+        let frontend = world.frontend_hello();
+        world.want(frontend, true, ids(1..2), vec![]);
+        if frontend_first {
+            world.worker_hello(0);
+        }
+        world.pass(PLAN_INTERVAL);
+        assert_eq!(world.all_republished(), [id(1)].into(), "{frontend_first}");
+    }
+}
+
+#[test]
+fn republication_is_bounded_and_ends_with_the_connection() {
+    let mut world = World::running(&[20_000, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..20_000), vec![]);
+    world.all_republished();
+    world.want(frontend, false, ids(0..20_000), vec![]);
+    assert!(world.fleet.next_deadline().is_some(), "the rest is due");
+    (0..5).for_each(|_| world.pass(PLAN_INTERVAL));
+    let (asked, lengths) = world.republished();
+    assert_eq!(asked.values().map(BTreeSet::len).sum::<usize>(), 20_000);
+    assert!(lengths.iter().all(|length| *length <= CONTROL_INSTRUMENTS_PER_MESSAGE_MAX));
+    let wish = FromFrontend::Demand { first: false, add: ids(0..20_000), remove: vec![] };
+    world.fleet.frontend_said(frontend, wish.clone(), world.now);
+    for index in 0..2 {
+        let client = world.workers[&index].client.unwrap();
+        world.fleet.gone(client);
+    }
+    world.fleet.frontend_said(frontend, wish, world.now);
+    assert!(!world.fleet.republishes(), "nobody is there to be told");
+    world.pass(PLAN_INTERVAL);
+    assert!(world.all_republished().is_empty());
 }
 
 #[test]

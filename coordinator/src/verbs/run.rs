@@ -8,6 +8,7 @@ use shm_layout::{BrokerId, ConnectionId, FrontAddr};
 use crate::command_line::RunArgs;
 use crate::config::{Config, Fault, Faults, Files, load, load_files};
 use crate::output::{chain, complain, complain_text};
+use crate::runtime_dir::of_service;
 use crate::signals::Signals;
 use crate::verbs::{EXIT_USAGE, runtime};
 use crate::{logging, start};
@@ -20,13 +21,15 @@ const SINGLE_CONNECTION: &str = "single";
 
 /// Runs the fleet until it is stopped.
 pub(super) fn run(args: &RunArgs) -> ExitCode {
-    let (config, files) = match configuration(args) {
+    let (mut config, files) = match configuration(args) {
         Ok(configuration) => configuration,
         Err(fault) => {
             complain_text(&fault);
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    config.runtime_dir =
+        config.runtime_dir.or_else(|| of_service(std::env::var_os("RUNTIME_DIRECTORY")));
     logging::to_stderr();
     let runtime = match runtime() {
         Ok(runtime) => runtime,

@@ -11,12 +11,13 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use shm_layout::control::{
     FleetStatus, FrontendStats, Hello, OperatorReply, OperatorRequest, Role, SessionState,
-    WorkerProcess, WorkerStatus, connect,
+    WorkerProcess, connect,
 };
 use shm_layout::ring::remove_remains;
 use shm_layout::{FleetPaths, version};
 
 use super::home::Home;
+use super::looking::session_state;
 use crate::client::Client;
 use crate::ring_tap::RingTap;
 use crate::watch::{LOOK_EVERY, eventually};
@@ -49,6 +50,22 @@ impl Fleet {
     /// When it cannot be started.
     pub fn run(&mut self) {
         let log = self.open_log();
+        let both = log.try_clone().expect("the log can be opened twice");
+        self.spawn(both.into(), log.into());
+    }
+
+    /// Starts `qamd run` with its log going into a pipe that nobody reads any more, as when `tee` or a terminal is gone.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run_unheard(&mut self) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let both = writer.try_clone().expect("the pipe's end can be opened twice");
+        self.spawn(both.into(), writer.into());
+    }
+
+    fn spawn(&mut self, stdout: Stdio, stderr: Stdio) {
         let child = Command::new(binaries::qamd())
             .args(["run", "--config"])
             .arg(&self.config)
@@ -57,8 +74,8 @@ impl Fleet {
             .env("QAMD_LOG", std::env::var("QAMD_LOG").as_deref().unwrap_or("info"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("the log can be opened twice"))
-            .stderr(log)
+            .stdout(stdout)
+            .stderr(stderr)
             // As from a shell with job control: a signal to the tests' group is no signal to the fleet.
             .process_group(0)
             .spawn()
@@ -361,22 +378,6 @@ impl Drop for LastStatus<'_> {
             drop(std::io::stderr().write_all(text.as_bytes()));
         }
     }
-}
-
-/// The worker of a connection.
-///
-/// # Panics
-/// When there is none.
-#[must_use]
-pub fn worker_of<'a>(status: &'a FleetStatus, connection_id: &str) -> &'a WorkerStatus {
-    let named = status.workers.iter().find(|worker| worker.connection_id.as_str() == connection_id);
-    named.unwrap_or_else(|| panic!("{connection_id} is no worker of {status:?}"))
-}
-
-/// The state of a worker's login session, once it said hello.
-#[must_use]
-pub fn session_state(worker: &WorkerStatus) -> Option<&SessionState> {
-    worker.session.as_ref().map(|session| &session.state)
 }
 
 fn serves(status: &FleetStatus) -> bool {
