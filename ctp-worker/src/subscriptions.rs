@@ -83,6 +83,8 @@ pub struct Subscriptions {
     acknowledged: usize,
     refused: usize,
     changed: BTreeSet<InstrumentId>,
+    /// Wanted again before they were let go, since the last look.
+    returned: Vec<InstrumentId>,
 }
 
 // === impl Subscriptions ===
@@ -108,6 +110,7 @@ impl Subscriptions {
             acknowledged: 0,
             refused: 0,
             changed: BTreeSet::new(),
+            returned: Vec::new(),
         }
     }
 
@@ -205,6 +208,12 @@ impl Subscriptions {
         self.entries.get(instrument).is_some_and(|entry| entry.wanted)
     }
 
+    /// The instruments that were wanted again before the front had let them go, since the last call: the front sends no
+    /// snapshot of these.
+    pub fn take_returned(&mut self) -> Vec<InstrumentId> {
+        std::mem::take(&mut self.returned)
+    }
+
     /// How many instruments are in which state.
     #[must_use]
     pub fn census(&self) -> Census {
@@ -259,6 +268,7 @@ impl Subscriptions {
             Some(entry) => {
                 entry.wanted = true;
                 entry.attempts = 0;
+                self.returned.push(instrument);
             }
             None => {
                 self.entries.insert(instrument, Entry::new());

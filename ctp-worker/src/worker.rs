@@ -154,6 +154,7 @@ impl<F: Front> Worker<F> {
     pub fn assign(&mut self, now: Instant, assignment: Assignment) -> Result<(), AssignmentError> {
         let waiting_before = self.subscriptions.census().waiting_for_room;
         self.subscriptions.assign(now, assignment)?;
+        self.republishing.want(now, self.subscriptions.take_returned());
         let waiting = self.subscriptions.census().waiting_for_room;
         if waiting > waiting_before {
             error!(

@@ -109,6 +109,20 @@ impl Bench {
 }
 
 #[test]
+fn an_instrument_wanted_again_before_it_was_let_go_is_known_as_such() {
+    let mut bench = Bench::ready(10);
+    bench.assign(whole(1, &["a1", "b1"]));
+    assert_eq!(bench.call_within(CALLS_APART), subscribe(&["a1", "b1"]));
+    assert_eq!(bench.subscriptions.take_returned(), []);
+    bench.assign(change(2, &[], &["a1"]));
+    // The release waits for its grace; the front never hears of it.
+    bench.assign(change(3, &["a1", "b1", "c1"], &[]));
+    assert_eq!(bench.subscriptions.take_returned(), ids(&["a1"]));
+    assert_eq!(bench.subscriptions.take_returned(), []);
+    assert_eq!(bench.call_within(CALLS_APART), subscribe(&["c1"]));
+}
+
+#[test]
 fn goes_from_wanted_to_ticking_and_says_so() {
     let mut bench = Bench::ready(10);
     bench.assign(whole(1, &["a1", "b1"]));
