@@ -3,7 +3,7 @@
 //! Every message carries a greater [`Generation`] than the one before, so that a worker can refuse what is old. What a
 //! worker is to carry is said whole after each of its hellos and whenever it refused something; changes follow.
 
-use shm_layout::control::Assignment;
+use shm_layout::control::{Assignment, Carry};
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use shm_layout::{Generation, InstrumentId};
 
@@ -25,6 +25,12 @@ impl Assigned {
         self.whole_due = true;
     }
 
+    /// The number of the last message.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
     /// True when all is to be said anew.
     #[must_use]
     pub const fn whole_due(&self) -> bool {
@@ -32,9 +38,8 @@ impl Assigned {
     }
 
     /// All a worker is to carry.
-    pub fn whole(&mut self, instruments: impl Iterator<Item = InstrumentId>) -> Vec<Assignment> {
+    pub fn whole(&mut self, all: &[Carry]) -> Vec<Assignment> {
         self.whole_due = false;
-        let all: Vec<InstrumentId> = instruments.collect();
         let cut = all.len().min(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX);
         self.generation = self.generation.next();
         let mut messages = vec![Assignment::Whole {
@@ -65,7 +70,7 @@ impl Assigned {
         messages
     }
 
-    fn change(&mut self, add: Vec<InstrumentId>, remove: Vec<InstrumentId>) -> Assignment {
+    fn change(&mut self, add: Vec<Carry>, remove: Vec<InstrumentId>) -> Assignment {
         let after = self.generation;
         self.generation = after.next();
         Assignment::Change { generation: self.generation, after, add, remove }
@@ -76,7 +81,12 @@ impl Assigned {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
+    use shm_layout::control::CarryRole;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn carry(ids: &[InstrumentId]) -> Vec<Carry> {
+        ids.iter().map(|id| Carry::primary(*id)).collect()
+    }
 
     fn ids(range: std::ops::Range<usize>) -> Vec<InstrumentId> {
         range.map(|n| InstrumentId::parse(&format!("x{n}")).unwrap()).collect()
@@ -86,7 +96,7 @@ mod tests {
     #[derive(Default)]
     struct Worker {
         has: Option<Generation>,
-        carries: BTreeSet<InstrumentId>,
+        carries: BTreeMap<InstrumentId, CarryRole>,
     }
 
     impl Worker {
@@ -97,7 +107,8 @@ mod tests {
                         return false;
                     }
                     self.has = Some(generation);
-                    self.carries = instruments.into_iter().collect();
+                    self.carries =
+                        instruments.iter().map(|carry| (carry.instrument, carry.role)).collect();
                 }
                 Assignment::Change { generation, after, add, remove } => {
                     if Some(after) != self.has || Some(generation) <= self.has {
@@ -105,8 +116,8 @@ mod tests {
                     }
                     assert!(add.len() + remove.len() <= CONTROL_INSTRUMENTS_PER_MESSAGE_MAX);
                     self.has = Some(generation);
-                    remove.iter().for_each(|id| assert!(self.carries.remove(id)));
-                    self.carries.extend(add);
+                    remove.iter().for_each(|id| assert!(self.carries.remove(id).is_some()));
+                    self.carries.extend(add.iter().map(|carry| (carry.instrument, carry.role)));
                 }
             }
             true
@@ -116,7 +127,8 @@ mod tests {
     #[test]
     fn a_small_change_is_one_message() {
         let mut assigned = Assigned::default();
-        let messages = assigned.changes(WorkerChanges { add: ids(0..2), remove: ids(5..6) });
+        let messages =
+            assigned.changes(WorkerChanges { add: carry(&ids(0..2)), remove: ids(5..6) });
         assert_eq!(messages.len(), 1);
         assert!(assigned.changes(WorkerChanges::default()).is_empty());
     }
@@ -126,22 +138,22 @@ mod tests {
         let (mut assigned, mut worker) = (Assigned::default(), Worker::default());
         assigned.restart(None);
         let all = ids(0..20_000);
-        let messages = assigned.whole(all.iter().copied());
+        let messages = assigned.whole(&carry(&all));
         assert_eq!(messages.len(), 3);
         assert!(messages.into_iter().all(|message| worker.take(message)));
-        let changes = WorkerChanges { remove: all[..9_000].to_vec(), add: ids(30_000..40_000) };
+        let changes =
+            WorkerChanges { remove: all[..9_000].to_vec(), add: carry(&ids(30_000..40_000)) };
         assert!(assigned.changes(changes).into_iter().all(|message| worker.take(message)));
         assert_eq!(worker.carries.len(), 21_000);
     }
 
     #[test]
     fn a_new_coordinator_goes_on_above_what_the_worker_has() {
-        let mut worker =
-            Worker { has: Some(Generation(41)), carries: ids(0..3).into_iter().collect() };
+        let mut worker = Worker { has: Some(Generation(41)), ..Worker::default() };
         let mut assigned = Assigned::default();
         assigned.restart(worker.has);
         assert!(assigned.whole_due());
-        assert!(worker.take(assigned.whole(ids(0..4).into_iter()).remove(0)));
+        assert!(worker.take(assigned.whole(&carry(&ids(0..4))).remove(0)));
         assert_eq!(worker.has, Some(Generation(42)));
         assert!(!assigned.whole_due());
     }
@@ -159,11 +171,14 @@ mod tests {
                 let instrument = ids(n..n + 1)[0];
                 let changed = if add { wanted.insert(instrument) } else { wanted.remove(&instrument) };
                 let messages = if assigned.whole_due() {
-                    assigned.whole(wanted.iter().copied())
+                    assigned.whole(&carry(&wanted.iter().copied().collect::<Vec<_>>()))
                 } else if changed {
-                    let (yes, no) = (vec![instrument], Vec::new());
-                    let (add, remove) = if add { (yes, no) } else { (no, yes) };
-                    assigned.changes(WorkerChanges { add, remove })
+                    let changes = if add {
+                        WorkerChanges { add: carry(&[instrument]), remove: Vec::new() }
+                    } else {
+                        WorkerChanges { add: Vec::new(), remove: vec![instrument] }
+                    };
+                    assigned.changes(changes)
                 } else {
                     Vec::new()
                 };
@@ -174,10 +189,10 @@ mod tests {
                 }
             }
             assigned.restart(worker.has);
-            for message in assigned.whole(wanted.iter().copied()) {
+            for message in assigned.whole(&carry(&wanted.iter().copied().collect::<Vec<_>>())) {
                 prop_assert!(worker.take(message));
             }
-            prop_assert_eq!(worker.carries, wanted);
+            prop_assert_eq!(worker.carries.into_keys().collect::<BTreeSet<_>>(), wanted);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use shm_layout::{BrokerId, FrontAddr, Instance};
+use shm_layout::{BrokerId, ConnectionId, FrontAddr, Instance};
 
 use crate::config::Strategy;
 
@@ -31,6 +31,16 @@ pub enum Verb {
     Run(RunArgs),
     /// Show how the running fleet is.
     Status(StatusArgs),
+    /// End one connection's worker and start it anew; its instruments tick elsewhere first where there is room.
+    Restart(ConnectionArgs),
+    /// Move a connection's instruments elsewhere and give it no others; its worker stays logged in.
+    Drain(ConnectionArgs),
+    /// Use a connection: undoes drain, disable, and `enabled: false` in the configuration.
+    Enable(ConnectionArgs),
+    /// Move a connection's instruments elsewhere and end its worker.
+    Disable(ConnectionArgs),
+    /// Read the configuration again and apply what changed, without a touch to connections that did not.
+    Reload(ReloadArgs),
     /// Check a configuration and everything it names, and print all faults.
     CheckConfig(CheckConfigArgs),
     /// Show the gateway at work on a simulated market: three brokers, no network, no configuration.
@@ -38,7 +48,7 @@ pub enum Verb {
 }
 
 /// `qamd run`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Run the connections of a configuration file: that of --config, else config/multi_ctp_config.json when it is
     /// there, else config/qamd.json.
@@ -68,6 +78,31 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// Print everything as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the fleet is.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+/// `qamd restart`, `drain`, `enable`, `disable`
+#[derive(Debug, Args)]
+pub struct ConnectionArgs {
+    /// The connection_id, as in the configuration and in `qamd status`.
+    #[arg(value_name = "ID")]
+    pub connection: ConnectionId,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the fleet is.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+/// `qamd reload`
+#[derive(Debug, Args)]
+pub struct ReloadArgs {
+    /// Print the answer as JSON.
     #[arg(long)]
     pub json: bool,
     /// Where the fleet is.
@@ -160,7 +195,6 @@ mod tests {
             "--multi-ctp --front-addr tcp://1.2.3.4:5",
             "--config a.json --broker-id 1",
             "--multi-ctp status",
-            "restart x",
             "check-config",
             "--port 70000",
         ] {

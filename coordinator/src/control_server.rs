@@ -207,13 +207,14 @@ async fn speak(
     Ok(())
 }
 
-/// Asks a running coordinator how its fleet is.
+/// Asks a running coordinator something.
 ///
 /// # Errors
 /// [`ChannelError`] when none answers.
-pub async fn ask_status(
+pub async fn ask(
     paths: &shm_layout::FleetPaths,
-) -> Result<Box<shm_layout::control::FleetStatus>, ChannelError> {
+    request: &OperatorRequest,
+) -> Result<OperatorReply, ChannelError> {
     let hello = Hello {
         protocol: shm_layout::version::CONTROL_PROTOCOL,
         instance: *paths.instance(),
@@ -222,7 +223,6 @@ pub async fn ask_status(
     };
     let (mut reader, mut writer) =
         shm_layout::control::connect(&paths.control_socket(), &hello).await?;
-    writer.write(&OperatorRequest::Status).await?;
-    let OperatorReply::Status(status) = reader.read().await?;
-    Ok(status)
+    writer.write(request).await?;
+    reader.read().await
 }

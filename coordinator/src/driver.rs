@@ -15,11 +15,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
 use tracing::{debug, info, warn};
 
+use crate::config::{Config, Files};
 use crate::control_server::{ControlCounters, Incoming, Outgoing};
 use crate::fleet::{Action, ClientId, Fleet, FleetCounters, ProcessId};
 use crate::launch::Launch;
 use crate::life::Exit;
-use crate::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL, LOCK_PROBE_INTERVAL_STOPPING};
+use crate::limits::{
+    INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL, LOCK_PROBE_INTERVAL_STOPPING, MARKET_LOOK_INTERVAL,
+};
 use crate::lock_file::{LockState, probe};
 use crate::settings::Settings;
 use crate::spawn::Spawner;
@@ -85,13 +88,35 @@ pub struct Driver {
     operators: HashSet<ClientId>,
     control: Arc<ControlCounters>,
     overflowed: u64,
+    reread: Reread,
+    /// The clocks are to be set anew.
+    reloaded: bool,
 }
+
+/// Reads the configuration again, as it was read at the start; the error is for a person.
+pub struct Reread(Box<dyn Fn() -> Result<(Config, Files), String> + Send>);
 
 /// Clocks that tick for as long as the driver runs.
 struct Clocks {
     health: Interval,
     maintenance: Interval,
     probe: Interval,
+    market: Interval,
+}
+
+// === impl Reread ===
+
+impl Reread {
+    /// What reads it.
+    pub fn new(reread: impl Fn() -> Result<(Config, Files), String> + Send + 'static) -> Self {
+        Self(Box::new(reread))
+    }
+}
+
+impl std::fmt::Debug for Reread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reread")
+    }
 }
 
 // === impl Driver ===
@@ -106,6 +131,7 @@ impl Driver {
         node: RingNode,
         inbox: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
         control: Arc<ControlCounters>,
+        reread: Reread,
     ) -> Self {
         let paths = settings.places.paths.clone();
         Self {
@@ -120,6 +146,8 @@ impl Driver {
             operators: HashSet::new(),
             control,
             overflowed: 0,
+            reread,
+            reloaded: false,
         }
     }
 
@@ -133,6 +161,9 @@ impl Driver {
                 stopping = true;
                 clocks.probe = every(LOCK_PROBE_INTERVAL_STOPPING);
             }
+            if std::mem::take(&mut self.reloaded) {
+                clocks = Clocks::new(&self.settings);
+            }
             let deadline = self.fleet.next_deadline();
             tokio::select! {
                 Some(first) = self.inbox.recv() => self.take_all(first),
@@ -143,6 +174,7 @@ impl Driver {
                     self.fleet.check_health(monotonic());
                 }
                 _ = clocks.maintenance.tick() => self.reap(),
+                _ = clocks.market.tick() => self.fleet.look_at_market(monotonic(), unix_ms()),
                 _ = clocks.probe.tick() => self.probe_locks(),
             }
             self.turn();
@@ -183,9 +215,9 @@ impl Driver {
             Inbound::Said(client, Incoming::Frontend(message)) => {
                 self.fleet.frontend_said(client, message, now)
             }
-            Inbound::Said(client, Incoming::Operator(OperatorRequest::Status)) => {
-                let status = self.fleet.status(now, unix_ms());
-                self.send(client, Outgoing::Operator(OperatorReply::Status(Box::new(status))));
+            Inbound::Said(client, Incoming::Operator(request)) => {
+                let reply = self.answer(request, now);
+                self.send(client, Outgoing::Operator(reply));
             }
             Inbound::Gone(client) => {
                 self.clients.remove(&client);
@@ -205,6 +237,38 @@ impl Driver {
             }
             Inbound::Stop => self.fleet.stop(now),
         }
+    }
+
+    fn answer(&mut self, request: OperatorRequest, now: Instant) -> OperatorReply {
+        let done = match request {
+            OperatorRequest::Status => {
+                return OperatorReply::Status(Box::new(self.fleet.status(now, unix_ms())));
+            }
+            OperatorRequest::Connection(id, wish) => self.fleet.wish(id, wish, now),
+            OperatorRequest::Reload => self.reload(now),
+        };
+        done.map_or_else(OperatorReply::Refused, OperatorReply::Done)
+    }
+
+    fn reload(&mut self, now: Instant) -> Result<Vec<String>, Vec<String>> {
+        if !self.fleet.is_serving() {
+            return Err(vec!["the fleet is stopping".into()]);
+        }
+        let lines = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (config, files) =
+            (self.reread.0)().map_err(|fault| lines(format!("{fault}\nnothing was changed")))?;
+        let (settings, reload, later) = self.settings.reload(config, files);
+        crate::start::check_libraries(&settings.config, &settings.places)
+            .map_err(|error| lines(format!("{error}\nnothing was changed")))?;
+        if let Err(error) = settings.memory().save(self.paths.runtime_dir()) {
+            warn!("{}", crate::output::chain(&error));
+        }
+        self.settings = settings;
+        self.reloaded = true;
+        let mut said = self.fleet.reload(reload, now);
+        said.extend(later);
+        said.iter().for_each(|line| info!("reload: {line}"));
+        Ok(said)
     }
 
     fn turn(&mut self) {
@@ -250,10 +314,13 @@ impl Driver {
 
     fn spawn(&mut self, process: ProcessId) {
         let launch = match process {
-            ProcessId::Worker(index) => self.settings.worker(index),
-            ProcessId::Frontend => self.settings.frontend(self.fleet.frontend_port()),
+            ProcessId::Worker(index) => self.settings.worker(&self.fleet.connection_at(index)),
+            ProcessId::Frontend => Some(self.settings.frontend(self.fleet.frontend_port())),
         };
-        match self.start(process, &launch) {
+        let started = launch
+            .ok_or_else(|| "its connection is not configured any more".to_owned())
+            .and_then(|launch| self.start(process, &launch));
+        match started {
             Ok(pid) => self.fleet.spawned(process, pid),
             Err(why) => self.fleet.spawn_failed(process, why, monotonic()),
         }
@@ -287,7 +354,9 @@ impl Driver {
         let mut died = false;
         for process in self.fleet.probed() {
             let lock = match process {
-                ProcessId::Worker(index) => self.settings.worker_lock(index),
+                ProcessId::Worker(index) => {
+                    self.settings.worker_lock(&self.fleet.connection_at(index))
+                }
                 ProcessId::Frontend => self.paths.frontend_lock(),
             };
             if probe(&lock) == LockState::Free {
@@ -329,6 +398,7 @@ impl Clocks {
             health: every(settings.config.health_check_interval),
             maintenance: every(settings.config.maintenance_interval),
             probe: every(LOCK_PROBE_INTERVAL),
+            market: every(MARKET_LOOK_INTERVAL),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A fleet's state for tests of what is made of it.
 
 use shm_layout::control::{
-    FleetStatus, FrontendStats, FrontendStatus, RefusedInstrument, SessionReport, SessionState,
-    WorkerProcess, WorkerStats, WorkerStatus,
+    ConnectionView, FleetStatus, FrontendStats, FrontendStatus, Quality, RefusedInstrument,
+    SessionReport, SessionState, Standing, WorkerProcess, WorkerStats, WorkerStatus,
 };
 use shm_layout::{
     BrokerId, ConnectionId, Date, Epoch, FrontAddr, Incarnation, Instance, InstrumentId, WorkerId,
@@ -35,6 +35,19 @@ pub(crate) fn worker(
         ticks_per_second: 41.5,
         stats: WorkerStats { ticks: 123_456, ..WorkerStats::default() },
         last_exit: None,
+        quality: Some(Quality {
+            score: 97.4,
+            delay: 0.6,
+            gaps: 0.0,
+            errors: 2.0,
+            disconnects: 0.0,
+            staleness: 0.0,
+        }),
+        standing: Standing::Good,
+        wish: None,
+        priority: 1,
+        primary: 4,
+        view: ConnectionView::of(WorkerId(0)),
     }
 }
 
@@ -44,10 +57,12 @@ pub(crate) fn status() -> FleetStatus {
     (refused.subscriptions, refused.acknowledged, refused.ticks_per_second) = (0, 0, 0.0);
     let mut dead =
         worker("haitong_unicom_with_a_rather_long_name", "8000", WorkerProcess::BackingOff, None);
-    (dead.restarts, dead.pid) = (3, None);
+    (dead.restarts, dead.pid, dead.quality, dead.standing) = (3, None, None, Standing::Away);
     dead.last_exit = Some("killed by signal 11 SIGSEGV, core dumped".into());
     let mut off = worker("off", "1", WorkerProcess::Disabled, None);
     (off.pid, off.library_version, off.subscriptions, off.acknowledged) = (None, None, 0, 0);
+    (off.quality, off.standing, refused.standing) = (None, Standing::Closed, Standing::Closed);
+    refused.quality = None;
     FleetStatus {
         instance: Instance::default(),
         version: "0.1.0".into(),
@@ -60,6 +75,15 @@ pub(crate) fn status() -> FleetStatus {
         acknowledged: 3,
         ticking: 2,
         waiting_for_room: 1,
+        queue: vec![InstrumentId::parse("zn2703").unwrap()],
+        silent: 0,
+        refused_for_good: 1,
+        short_of_copies: 0,
+        moving: 0,
+        redundancy: 1,
+        strategy: "connection_quality".into(),
+        plan: 12,
+        in_session: true,
         workers: vec![
             worker("guangfa_telecom", "9000", WorkerProcess::Running, Some(SessionState::Ready)),
             refused,
@@ -86,9 +110,7 @@ pub(crate) fn status() -> FleetStatus {
             error_id: 16,
             message: "CTP:找不到合约".into(),
         }],
-        notices: vec![
-            "redundancy: 2 connections per instrument are asked for; this version uses one".into(),
-        ],
+        notices: vec!["qamddata_name: this version does not write the qamddata segment yet".into()],
     }
 }
 

@@ -8,7 +8,8 @@
 //!                        +--> Failed                                                       exit code 64: no start helps
 //!
 //!  Adopting --hello--> Running       the process of an earlier coordinator: found alive by its lock file
-//!  Replacing --gone--> Starting      one with other settings than ours: asked to end, then started anew
+//!  any ---replace----> Replacing --gone--> Starting     asked to end, then started anew: other settings, or a person's wish
+//!  any ---disable----> Closing --gone--> Disabled --enable--> Starting
 //!  any ----stop------> Stopping --gone--> Ended
 //! ```
 //!
@@ -36,8 +37,10 @@ pub enum Phase {
     Detached,
     /// It runs, left by an earlier coordinator; no hello yet.
     Adopting,
-    /// It runs with settings that are no longer ours and was asked to end.
-    Replacing,
+    /// It was asked to end, and is to be started anew: its settings are no longer ours, or a person wants it so.
+    Replacing(Insistence),
+    /// It was asked to end, and is not to be started again unless it is enabled.
+    Closing(Insistence),
     /// It refused its settings.
     Failed,
     /// It was asked to end since the fleet stops; how far that went.
@@ -122,7 +125,8 @@ impl Life {
     /// A process found alive at the start. With our settings it is awaited, otherwise it is to be replaced.
     #[must_use]
     pub fn found(pid: Option<u32>, settings_agree: bool, now: Instant) -> Self {
-        let phase = if settings_agree { Phase::Adopting } else { Phase::Replacing };
+        let phase =
+            if settings_agree { Phase::Adopting } else { Phase::Replacing(Insistence::new(now)) };
         Self { phase, pid, ..Self::new(true, now) }
     }
 
@@ -136,7 +140,9 @@ impl Life {
                 self.heard(now);
                 Some(Urge::Spawn)
             }
-            Phase::Stopping(insistence) => insistence.due(now),
+            Phase::Stopping(insistence)
+            | Phase::Replacing(insistence)
+            | Phase::Closing(insistence) => insistence.due(now),
             _ => None,
         }
     }
@@ -146,7 +152,9 @@ impl Life {
     pub fn next_deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::BackingOff(until) => Some(*until),
-            Phase::Stopping(insistence) => insistence.next_deadline(),
+            Phase::Stopping(insistence)
+            | Phase::Replacing(insistence)
+            | Phase::Closing(insistence) => insistence.next_deadline(),
             _ => None,
         }
     }
@@ -167,7 +175,7 @@ impl Life {
         self.child &= self.pid == Some(pid);
         self.pid = Some(pid);
         self.heard(now);
-        if !matches!(self.phase, Phase::Stopping(_) | Phase::Replacing | Phase::Disabled) {
+        if !self.is_ending() && self.phase != Phase::Disabled {
             self.phase = Phase::Running;
         }
     }
@@ -184,21 +192,65 @@ impl Life {
         }
     }
 
-    /// It is to end and come back with other settings.
-    pub fn replace(&mut self) {
-        if !matches!(self.phase, Phase::Stopping(_) | Phase::Ended) {
-            self.phase = Phase::Replacing;
+    /// It is to end and come back at once. True when there is a process to ask.
+    pub fn replace(&mut self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Stopping(_) | Phase::Ended | Phase::Disabled | Phase::Replacing(_) => false,
+            Phase::Closing(insistence) => {
+                self.phase = Phase::Replacing(insistence);
+                false
+            }
+            _ if self.is_alive() => {
+                self.phase = Phase::Replacing(Insistence::new(now));
+                true
+            }
+            _ => {
+                (self.phase, self.policy) = (Phase::BackingOff(now), RestartPolicy::default());
+                false
+            }
         }
+    }
+
+    /// It is to end and stay away. True when there is a process to ask.
+    pub fn disable(&mut self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Stopping(_) | Phase::Ended | Phase::Disabled | Phase::Closing(_) => false,
+            Phase::Replacing(insistence) => {
+                self.phase = Phase::Closing(insistence);
+                false
+            }
+            _ if self.is_alive() => {
+                self.phase = Phase::Closing(Insistence::new(now));
+                true
+            }
+            _ => {
+                self.phase = Phase::Disabled;
+                false
+            }
+        }
+    }
+
+    /// It is to run, when it was switched off.
+    pub fn enable(&mut self, now: Instant) {
+        self.phase = match self.phase {
+            Phase::Disabled => Phase::BackingOff(now),
+            Phase::Closing(insistence) => Phase::Replacing(insistence),
+            other => other,
+        };
+    }
+
+    /// True while it was asked to end.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Stopping(_) | Phase::Replacing(_) | Phase::Closing(_))
     }
 
     /// It ended.
     pub fn exited(&mut self, exit: Exit, now: Instant) {
-        if self.phase != Phase::Replacing {
+        if !self.is_ending() {
             self.last_exit = Some(exit.to_string());
         }
-        if exit == Exit::Code(EXIT_REFUSED)
-            && !matches!(self.phase, Phase::Stopping(_) | Phase::Replacing)
-        {
+        if exit == Exit::Code(EXIT_REFUSED) && !self.is_ending() {
             (self.pid, self.child) = (None, false);
             self.phase = Phase::Failed;
         } else {
@@ -216,7 +268,7 @@ impl Life {
         self.suspect = silent;
         let talks = matches!(
             self.phase,
-            Phase::Starting | Phase::Running | Phase::Detached | Phase::Adopting | Phase::Replacing
+            Phase::Starting | Phase::Running | Phase::Detached | Phase::Adopting
         );
         twice && talks && self.pid.is_some()
     }
@@ -225,7 +277,9 @@ impl Life {
     pub fn stop(&mut self, now: Instant) -> bool {
         let runs = self.is_alive();
         self.phase = match self.phase {
-            Phase::Stopping(insistence) => Phase::Stopping(insistence),
+            Phase::Stopping(insistence)
+            | Phase::Replacing(insistence)
+            | Phase::Closing(insistence) => Phase::Stopping(insistence),
             _ if runs => Phase::Stopping(Insistence::new(now)),
             _ => Phase::Ended,
         };
@@ -248,7 +302,8 @@ impl Life {
                 | Phase::Running
                 | Phase::Detached
                 | Phase::Adopting
-                | Phase::Replacing
+                | Phase::Replacing(_)
+                | Phase::Closing(_)
                 | Phase::Stopping(_)
         )
     }
@@ -283,6 +338,18 @@ impl Life {
         self.child
     }
 
+    /// When something came from it last; when it was started, before anything did.
+    #[must_use]
+    pub const fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    /// When we started it, if we did.
+    #[must_use]
+    pub const fn started_at(&self) -> Option<Instant> {
+        self.started_at
+    }
+
     /// How often it was started anew.
     #[must_use]
     pub const fn restarts(&self) -> u64 {
@@ -300,7 +367,8 @@ impl Life {
         self.phase = match self.phase {
             Phase::Stopping(_) | Phase::Ended => Phase::Ended,
             Phase::Disabled => Phase::Disabled,
-            Phase::Replacing => Phase::BackingOff(now),
+            Phase::Closing(_) => Phase::Disabled,
+            Phase::Replacing(_) => Phase::BackingOff(now),
             _ => {
                 self.dead = true;
                 Phase::BackingOff(now + self.policy.died(self.started_at, now))
@@ -447,7 +515,7 @@ mod tests {
         assert_eq!((life.phase(), life.is_child()), (Phase::Running, false));
         let mut life = Life::found(Some(5), false, now);
         life.introduced(5, now);
-        assert_eq!(life.phase(), Phase::Replacing);
+        assert!(matches!(life.phase(), Phase::Replacing(_)));
         life.exited(Exit::Unknown, now);
         assert_eq!((life.due(now), life.restarts()), (Some(Urge::Spawn), 0));
     }

@@ -115,3 +115,130 @@ const _: () = assert!(
         <= shm_layout::limits::RING_SHARDS as usize
             * shm_layout::limits::RING_WORKERS_PER_SHARD_MAX
 );
+
+/// Copies that may be on their way for the sake of balance alone. Further ones wait until some have arrived.
+pub const VOLUNTARY_MOVES_MAX: usize = 256;
+
+/// Connections that have to refuse an instrument for good before no further one is tried, for as long as they are
+/// remembered.
+pub const REFUSALS_ENOUGH: usize = 3;
+
+/// How long a final no is remembered when no new trading day ends it before.
+pub const REFUSAL_MEMORY: Duration = Duration::from_secs(12 * 3600);
+
+/// How long a connection is avoided for an instrument that it acknowledged and never sent.
+pub const SILENCE_MEMORY: Duration = Duration::from_secs(600);
+
+/// Points a connection's quality loses at most for delay. At the limit a slower one scores no less.
+pub const QUALITY_DELAY_POINTS_MAX: f64 = 25.0;
+
+/// The same for gaps. At the limit further gaps cost nothing.
+pub const QUALITY_GAPS_POINTS_MAX: f64 = 25.0;
+
+/// The same for errors. At the limit a further error only puts off the forgetting.
+pub const QUALITY_ERRORS_POINTS_MAX: f64 = 20.0;
+
+/// The same for disconnects and deaths of the past. At the limit a further one only puts off the forgetting.
+pub const QUALITY_DISCONNECTS_POINTS_MAX: f64 = 30.0;
+
+/// Points for silence while others tick.
+pub const QUALITY_STALE_POINTS: f64 = 40.0;
+
+/// Points for not being logged in: all of them.
+pub const QUALITY_AWAY_POINTS: f64 = 100.0;
+
+/// Points for one disconnect,
+pub const QUALITY_DISCONNECT_POINTS: f64 = 10.0;
+
+/// for one death of the worker,
+pub const QUALITY_DEATH_POINTS: f64 = 15.0;
+
+/// for one login refused or unanswered, and for one panic at the border to the library,
+pub const QUALITY_GRAVE_ERROR_POINTS: f64 = 5.0;
+
+/// for one call that the library did not take,
+pub const QUALITY_REFUSED_CALL_POINTS: f64 = 1.0;
+
+/// for one event dropped and one malformed callback, which come in crowds,
+pub const QUALITY_SMALL_ERROR_POINTS: f64 = 0.02;
+
+/// and for asking once more for every instrument carried.
+pub const QUALITY_ALL_ASKED_AGAIN_POINTS: f64 = 10.0;
+
+/// A worker that carries fewer instruments is taken to carry so many, when what it asked again for is held against that.
+pub const QUALITY_CARRIED_MIN: f64 = 20.0;
+
+/// Every part of a quality follows its cause with this half-life, so that one bad second moves nothing.
+pub const QUALITY_SMOOTHING_HALF_LIFE: Duration = Duration::from_secs(10);
+
+/// In this time half of what errors cost is forgotten,
+pub const QUALITY_ERRORS_HALF_LIFE: Duration = Duration::from_secs(60);
+
+/// and in this time half of what disconnects and deaths cost.
+pub const QUALITY_DISCONNECTS_HALF_LIFE: Duration = Duration::from_secs(300);
+
+/// Counters are judged over at least this long; a report before that waits for a later one.
+pub const QUALITY_WINDOW: Duration = Duration::from_secs(5);
+
+/// Without reports the last verdict on delay and gaps holds for this long; then nothing is held against the connection.
+pub const QUALITY_VERDICT_LIFE: Duration = Duration::from_secs(15);
+
+/// Contested ticks of a window below which its delay is not judged.
+pub const QUALITY_CONTESTED_MIN: u64 = 20;
+
+/// Behind the first by no more than this on average costs nothing, milliseconds.
+pub const QUALITY_DELAY_FREE_MS: f64 = 1.0;
+
+/// Behind the first by so much on average costs all the points for delay, milliseconds. A late tick counts as so much.
+pub const QUALITY_DELAY_FULL_MS: f64 = 100.0;
+
+/// A share of gaps up to this costs nothing.
+pub const QUALITY_GAPS_FREE: f64 = 0.0001;
+
+/// This share of gaps costs all the points for gaps.
+pub const QUALITY_GAPS_FULL: f64 = 0.1;
+
+/// A window with fewer ticks is taken to have so many, so that one gap in a quiet minute is not taken for a bad share.
+pub const QUALITY_TICKS_MIN: u64 = 1000;
+
+// What a part's points are forgotten with is slower than the smoothing; the formula divides by the difference.
+const _: () = assert!(
+    QUALITY_SMOOTHING_HALF_LIFE.as_millis() < QUALITY_ERRORS_HALF_LIFE.as_millis()
+        && QUALITY_SMOOTHING_HALF_LIFE.as_millis() < QUALITY_DISCONNECTS_HALF_LIFE.as_millis()
+);
+// Reports of once a second renew a verdict long before it lapses.
+const _: () = assert!(QUALITY_WINDOW.as_millis() * 2 < QUALITY_VERDICT_LIFE.as_millis());
+
+/// How long a connection that was away once has to hold before instruments return to it; each further fall doubles it.
+pub const PROBATION_FIRST: Duration = Duration::from_secs(10);
+
+/// The longest such time.
+pub const PROBATION_MAX: Duration = Duration::from_secs(1800);
+
+/// A connection that held for so long has no falls behind it.
+pub const FALLS_FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
+
+/// A worker that is connected and says nothing for so long gets no instruments, and what it carries goes elsewhere; it
+/// says its counters once a second. (After [`HUNG_AFTER`] it is killed.)
+pub const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(8);
+
+/// How long a worker that is to end in an orderly way may wait for its instruments to tick elsewhere.
+pub const FAREWELL_MAX: Duration = Duration::from_secs(5);
+
+/// How often the connections are looked at for silence, and their quality for the planner.
+pub const MARKET_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A connection whose quality differs by so many points from what the last plan went by is worth another plan.
+pub const QUALITY_STEP: f64 = 10.0;
+
+/// Instruments of the queue that the status names.
+pub const QUEUE_SHOWN_MAX: usize = 100;
+
+/// How long a connection may send nothing within trading sessions, while ticks are due, before it counts as stale.
+pub const STALE_AFTER: Duration = Duration::from_secs(20);
+
+/// Ticks that have to be due for silence to mean something.
+pub const TICKS_DUE_MIN: f64 = 30.0;
+
+/// Over how much time in sessions a connection's usual rate is taken.
+pub const PULSE_MEMORY: Duration = Duration::from_secs(600);

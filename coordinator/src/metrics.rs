@@ -98,10 +98,16 @@ fn coordinator(page: &mut Page, snapshot: &Snapshot) {
         counters.demand_refused,
     );
     page.single(
-        "qamd_reports_dropped_total",
+        "qamd_stale_restarts_total",
         "counter",
-        "Reports of workers dropped because there were too many.",
-        counters.reports_dropped,
+        "Workers started anew because nothing came from their front while ticks were due.",
+        counters.stale_restarts,
+    );
+    page.single(
+        "qamd_moves_for_balance_total",
+        "counter",
+        "Copies of instruments moved for the sake of balance alone.",
+        counters.moves_for_balance,
     );
     page.single(
         "qamd_hung_killed_total",

@@ -1,14 +1,12 @@
-//! What the children of this fleet are started with, and what was found running of it.
+//! What the children of this fleet are started with, what was found running of it, and what changes when the
+//! configuration is read again.
 
 use std::path::PathBuf;
 
-use shm_layout::WorkerId;
-use shm_layout::control::ListedInstrument;
-use shm_layout::{ConnectionId, InstrumentId};
+use shm_layout::{ConnectionId, WorkerId};
 
-use crate::config::{Config, Connection, notices};
-use crate::fleet::{FleetPlan, Found, PlannedConnection};
-use crate::instruments::Universe;
+use crate::config::{Config, Connection, Files, notices};
+use crate::fleet::{FleetPlan, Found, PlannedConnection, Reload};
 use crate::launch::{Launch, Places};
 use crate::launched::{Launched, LaunchedWorker};
 use crate::lock_file::{LockState, probe};
@@ -20,10 +18,10 @@ pub struct Settings {
     pub config: Config,
     /// Where things are.
     pub places: Places,
-    /// The universe.
-    pub universe: Universe,
-    /// The workers' numbers, in the order of the connections.
-    pub numbers: Vec<WorkerId>,
+    /// What the files it names hold.
+    pub files: Files,
+    /// The workers' numbers, and with which settings they run.
+    memory: Launched,
 }
 
 // === impl Settings ===
@@ -31,21 +29,40 @@ pub struct Settings {
 impl Settings {
     /// The settings of a start; an earlier coordinator's memory keeps the workers' numbers.
     #[must_use]
-    pub fn new(config: Config, places: Places, universe: Universe, memory: &Launched) -> Self {
-        let ids: Vec<ConnectionId> = config.connections.iter().map(|c| c.connection_id).collect();
-        let numbers = memory.numbers(&ids);
-        Self { config, places, universe, numbers }
+    pub fn new(config: Config, places: Places, files: Files, memory: &Launched) -> Self {
+        let mut settings = Self { config, places, files, memory: memory.clone() };
+        let ids: Vec<ConnectionId> =
+            settings.config.connections.iter().map(|c| c.connection_id).collect();
+        for (id, number) in ids.iter().zip(memory.numbers(&ids)) {
+            let known = settings.memory.workers.remove(id);
+            let settings_of = known.map(|known| known.settings).unwrap_or_default();
+            settings.memory.workers.insert(*id, LaunchedWorker { number, settings: settings_of });
+        }
+        for id in ids {
+            if let Some(launch) = settings.worker(&id)
+                && let Some(worker) = settings.memory.workers.get_mut(&id)
+            {
+                worker.settings = launch.fingerprint();
+            }
+        }
+        settings.memory.frontend = Some(settings.frontend(None).fingerprint());
+        settings
     }
 
-    /// How the worker of a connection is started.
+    fn connection(&self, id: &ConnectionId) -> Option<&Connection> {
+        self.config.connections.iter().find(|connection| connection.connection_id == *id)
+    }
+
+    /// A connection's worker's number.
+    fn number(&self, id: &ConnectionId) -> WorkerId {
+        self.memory.workers.get(id).map_or(WorkerId(u32::MAX), |worker| worker.number)
+    }
+
+    /// How the worker of a connection is started; `None` when it is not configured.
     #[must_use]
-    pub fn worker(&self, index: usize) -> Launch {
-        Launch::worker(
-            &self.config,
-            &self.places,
-            &self.config.connections[index],
-            self.numbers[index],
-        )
+    pub fn worker(&self, id: &ConnectionId) -> Option<Launch> {
+        let connection = self.connection(id)?;
+        Some(Launch::worker(&self.config, &self.places, connection, self.number(id)))
     }
 
     /// How the frontend is started: again at the port it was given, when the system may choose one.
@@ -60,63 +77,103 @@ impl Settings {
 
     /// The lock file of a connection's worker.
     #[must_use]
-    pub fn worker_lock(&self, index: usize) -> PathBuf {
-        self.places.paths.worker_lock(&self.config.connections[index].connection_id)
+    pub fn worker_lock(&self, id: &ConnectionId) -> PathBuf {
+        self.places.paths.worker_lock(id)
     }
 
     /// What is to be remembered for the coordinator that comes after.
     #[must_use]
-    pub fn memory(&self) -> Launched {
-        let enabled =
-            self.config.connections.iter().enumerate().filter(|(_, connection)| connection.enabled);
-        let worker = |(index, connection): (usize, &Connection)| {
-            let settings = self.worker(index).fingerprint();
-            (connection.connection_id, LaunchedWorker { number: self.numbers[index], settings })
-        };
-        Launched {
-            workers: enabled.map(worker).collect(),
-            frontend: Some(self.frontend(None).fingerprint()),
-        }
+    pub const fn memory(&self) -> &Launched {
+        &self.memory
     }
 
-    /// The fleet to begin with, given what runs of it already.
+    /// The fleet to begin with, given what an earlier coordinator remembered of what runs already.
     #[must_use]
     pub fn plan(&self, memory: &Launched) -> FleetPlan {
-        let connections = self.config.connections.iter().enumerate().map(|(index, connection)| {
+        let connections = self.config.connections.iter().map(|connection| {
             let remembered = memory
                 .workers
                 .get(&connection.connection_id)
                 .map(|worker| worker.settings.as_str());
-            PlannedConnection {
-                connection_id: connection.connection_id,
-                worker: self.numbers[index],
-                broker_id: connection.broker_id,
-                front_addr: connection.front_addr.clone(),
-                max_subscriptions: connection.max_subscriptions,
-                priority: connection.priority,
-                enabled: connection.enabled,
-                found: found(&self.worker_lock(index), remembered, &self.worker(index)),
-            }
+            let ours = self.worker(&connection.connection_id);
+            let lock = self.worker_lock(&connection.connection_id);
+            let found = ours.map_or(Found::Nothing, |ours| found(&lock, remembered, &ours));
+            PlannedConnection { found, ..self.planned(connection) }
         });
         let frontend_lock = self.places.paths.frontend_lock();
         FleetPlan {
             instance: self.config.instance,
             connections: connections.collect(),
             frontend: found(&frontend_lock, memory.frontend.as_deref(), &self.frontend(None)),
-            universe: self.listed(),
-            always_on: self.always_on(),
+            universe: self.files.universe.listed(),
+            always_on: self.files.universe.always_on(),
             auto_failover: self.config.auto_failover,
+            strategy: self.config.load_balance_strategy,
+            redundancy: self.config.redundancy as usize,
+            hours: self.files.hours.clone(),
             http_address: String::new(),
             notices: notices(&self.config),
         }
     }
 
-    fn listed(&self) -> Vec<ListedInstrument> {
-        self.universe.listed()
+    fn planned(&self, connection: &Connection) -> PlannedConnection {
+        PlannedConnection {
+            connection_id: connection.connection_id,
+            worker: self.number(&connection.connection_id),
+            broker_id: connection.broker_id,
+            front_addr: connection.front_addr.clone(),
+            max_subscriptions: connection.max_subscriptions,
+            priority: connection.priority,
+            enabled: connection.enabled,
+            found: Found::Nothing,
+        }
     }
 
-    fn always_on(&self) -> Vec<InstrumentId> {
-        self.universe.always_on()
+    /// The settings of a configuration that was read again, what they change of the fleet, and what of them only the next
+    /// start brings, in lines for a person.
+    #[must_use]
+    pub fn reload(&self, config: Config, files: Files) -> (Self, Reload, Vec<String>) {
+        let later = self.only_at_a_start(&config);
+        // What a running fleet cannot change stays as it is, so that nothing half of it happens.
+        let config = Config {
+            instance: self.config.instance,
+            runtime_dir: self.config.runtime_dir.clone(),
+            websocket_host: self.config.websocket_host.clone(),
+            websocket_port: self.config.websocket_port,
+            http_port: self.config.http_port,
+            ..config
+        };
+        let settings = Self::new(config, self.places.clone(), files, &self.memory);
+        let connections = settings.config.connections.iter().map(|connection| {
+            let of = |settings: &Self| {
+                settings.memory.workers.get(&connection.connection_id).map(|w| w.settings.clone())
+            };
+            (settings.planned(connection), of(self) != of(&settings))
+        });
+        let reload = Reload {
+            connections: connections.collect(),
+            strategy: settings.config.load_balance_strategy,
+            redundancy: settings.config.redundancy as usize,
+            auto_failover: settings.config.auto_failover,
+            universe: settings.files.universe.listed(),
+            always_on: settings.files.universe.always_on(),
+            hours: settings.files.hours.clone(),
+            notices: notices(&settings.config),
+        };
+        (settings, reload, later)
+    }
+
+    fn only_at_a_start(&self, other: &Config) -> Vec<String> {
+        let own = &self.config;
+        let differing = [
+            ("instance", own.instance != other.instance),
+            ("runtime_dir", own.runtime_dir != other.runtime_dir),
+            ("websocket_host", own.websocket_host != other.websocket_host),
+            ("websocket_port", own.websocket_port != other.websocket_port),
+            ("http_port", own.http_port != other.http_port),
+        ];
+        let differing = differing.into_iter().filter(|(_, differs)| *differs);
+        differing.map(|(key, _)| format!("{key} has changed; it takes a restart of qamd")).collect()
     }
 }
 

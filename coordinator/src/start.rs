@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Files};
 use crate::control_server::{ControlCounters, ControlServer, ControlServerError};
-use crate::driver::{Driver, Inbound};
+use crate::driver::{Driver, Inbound, Reread};
 use crate::fleet::{Fleet, FleetPlan, Found};
 use crate::launch::Places;
 use crate::launched::{Launched, LaunchedError};
@@ -145,6 +145,7 @@ pub fn fleet_paths(
 pub async fn start(
     config: Config,
     files: Files,
+    reread: Reread,
     log: Option<File>,
 ) -> Result<Coordinator, StartError> {
     let paths = fleet_paths(config.instance, config.runtime_dir.clone())?;
@@ -154,8 +155,8 @@ pub async fn start(
     let spawner = Spawner::new(log)?;
     let premises = runtime_dir::take(&paths, nix::unistd::geteuid().as_raw())?;
     let memory = Launched::load(paths.runtime_dir());
-    let settings = Settings::new(config, places, files.universe, &memory);
-    match prepare(settings, &memory, spawner).await {
+    let settings = Settings::new(config, places, files, &memory);
+    match prepare(settings, &memory, spawner, reread).await {
         Ok(Prepared { driver, tasks, inbox, http }) => {
             Ok(Coordinator { driver, premises, paths, tasks, inbox, http })
         }
@@ -174,7 +175,11 @@ struct Prepared {
     http: SocketAddr,
 }
 
-fn check_libraries(config: &Config, places: &Places) -> Result<(), StartError> {
+/// Looks whether every CTP library is where the configuration says.
+///
+/// # Errors
+/// [`StartError::LibraryMissing`] names the first that is not.
+pub(crate) fn check_libraries(config: &Config, places: &Places) -> Result<(), StartError> {
     for connection in config.connections.iter().filter(|connection| connection.enabled) {
         let path = places.absolute(config.library_of(connection));
         if !path.is_file() {
@@ -188,6 +193,7 @@ async fn prepare(
     settings: Settings,
     memory: &Launched,
     spawner: Spawner,
+    reread: Reread,
 ) -> Result<Prepared, StartError> {
     let paths = settings.places.paths.clone();
     let mut plan = settings.plan(memory);
@@ -223,7 +229,8 @@ async fn prepare(
     let tasks =
         vec![tokio::spawn(server.serve()), tokio::spawn(crate::http::serve(http, sender.clone()))];
     let fleet = Fleet::new(plan, monotonic());
-    let driver = Driver::new(fleet, settings, spawner, node, (sender.clone(), receiver), counters);
+    let driver =
+        Driver::new(fleet, settings, spawner, node, (sender.clone(), receiver), counters, reread);
     Ok(Prepared { driver, tasks, inbox: sender, http: http_addr })
 }
 

@@ -1,47 +1,26 @@
-//! What is known of one worker's session and instruments: what it said last.
+//! What is known of one worker's session and counters: what it said last.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use shm_layout::control::{
-    InstrumentReport, InstrumentState, SessionReport, SessionState, WorkerHello, WorkerStats,
-};
-use shm_layout::{Incarnation, InstrumentId};
+use shm_layout::Incarnation;
+use shm_layout::control::{SessionReport, WorkerHello, WorkerStats};
 
 use crate::limits::{RATE_SAMPLES_MAX, RATE_WINDOW};
-use crate::placement::Standing;
 
 /// A worker as it described itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct WorkerState {
     incarnation: Option<Incarnation>,
     library_version: Option<String>,
     session: Option<SessionReport>,
     stats: WorkerStats,
     rate: TickRate,
-    instruments: HashMap<InstrumentId, InstrumentState>,
-    instruments_max: usize,
-    dropped_reports: u64,
 }
 
 // === impl WorkerState ===
 
 impl WorkerState {
-    /// Nothing is known; the states of at most so many instruments will be.
-    #[must_use]
-    pub fn new(instruments_max: usize) -> Self {
-        Self {
-            incarnation: None,
-            library_version: None,
-            session: None,
-            stats: WorkerStats::default(),
-            rate: TickRate::default(),
-            instruments: HashMap::new(),
-            instruments_max,
-            dropped_reports: 0,
-        }
-    }
-
     /// It said hello; whatever was known of an earlier life is forgotten.
     pub fn introduced(&mut self, hello: &WorkerHello) {
         if self.incarnation != Some(hello.incarnation) {
@@ -50,28 +29,11 @@ impl WorkerState {
         self.incarnation = Some(hello.incarnation);
         self.library_version = Some(hello.library_version.clone());
         self.session = Some(hello.session.clone());
-        self.instruments.clear();
-        self.reported(&hello.inventory);
     }
 
     /// Its session changed.
     pub fn session_changed(&mut self, session: SessionReport) {
         self.session = Some(session);
-    }
-
-    /// Instruments changed their state. Beyond the bound further ones are dropped, and counted.
-    pub fn reported(&mut self, reports: &[InstrumentReport]) {
-        for report in reports {
-            if report.state == InstrumentState::Released {
-                self.instruments.remove(&report.instrument);
-            } else if self.instruments.len() < self.instruments_max
-                || self.instruments.contains_key(&report.instrument)
-            {
-                self.instruments.insert(report.instrument, report.state.clone());
-            } else {
-                self.dropped_reports += 1;
-            }
-        }
     }
 
     /// Its counters.
@@ -84,30 +46,8 @@ impl WorkerState {
     pub fn died(&mut self) {
         self.incarnation = None;
         self.session = None;
-        self.instruments.clear();
         self.stats = WorkerStats::default();
         self.rate = TickRate::default();
-    }
-
-    /// Whether new instruments should go to it.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        match self.session.as_ref().map(|session| &session.state) {
-            Some(SessionState::Alarm { .. }) => Standing::Closed,
-            Some(
-                SessionState::Unreachable
-                | SessionState::Disconnected { .. }
-                | SessionState::LoginRetry { .. },
-            ) => Standing::Doubtful,
-            Some(SessionState::Connecting | SessionState::LoggingIn | SessionState::Ready)
-            | None => Standing::Good,
-        }
-    }
-
-    /// What became of an instrument, when the worker said.
-    #[must_use]
-    pub fn state_of(&self, instrument: &InstrumentId) -> Option<&InstrumentState> {
-        self.instruments.get(instrument)
     }
 
     /// Its life.
@@ -138,12 +78,6 @@ impl WorkerState {
     #[must_use]
     pub fn ticks_per_second(&self, now: Instant) -> f64 {
         self.rate.per_second(now)
-    }
-
-    /// Reports dropped at the bound.
-    #[must_use]
-    pub const fn dropped_reports(&self) -> u64 {
-        self.dropped_reports
     }
 }
 
@@ -191,16 +125,9 @@ impl TickRate {
 mod tests {
     use super::*;
     use shm_layout::clock::monotonic;
+    use shm_layout::control::SessionState;
     use shm_layout::{ConnectionId, Epoch, WorkerId};
     use std::time::Duration;
-
-    fn id(text: &str) -> InstrumentId {
-        InstrumentId::parse(text).unwrap()
-    }
-
-    fn report(text: &str, state: InstrumentState) -> InstrumentReport {
-        InstrumentReport { instrument: id(text), state }
-    }
 
     fn session(state: SessionState) -> SessionReport {
         SessionReport { state, epoch: Epoch(1), trading_day: None }
@@ -214,55 +141,18 @@ mod tests {
             library_version: "v6.7.13".into(),
             generation: None,
             session: session(SessionState::Ready),
-            inventory: vec![report("rb2705", InstrumentState::Ticking)],
+            inventory: Vec::new(),
         }
     }
 
     #[test]
-    fn the_last_word_counts_and_a_death_ends_it() {
-        let mut state = WorkerState::new(10);
+    fn a_death_ends_what_it_said_and_its_version_stays() {
+        let mut state = WorkerState::default();
         state.introduced(&hello(1));
-        state.reported(&[
-            report("au2706", InstrumentState::Requested),
-            report("rb2705", InstrumentState::Released),
-        ]);
-        assert_eq!(state.state_of(&id("rb2705")), None);
-        assert_eq!(state.state_of(&id("au2706")), Some(&InstrumentState::Requested));
-        state.introduced(&hello(1));
-        assert_eq!(state.state_of(&id("au2706")), None, "an inventory is whole");
+        assert_eq!(state.session(), Some(&session(SessionState::Ready)));
         state.died();
-        assert_eq!((state.state_of(&id("rb2705")), state.session()), (None, None));
+        assert_eq!((state.session(), state.incarnation()), (None, None));
         assert_eq!(state.library_version(), Some("v6.7.13"));
-    }
-
-    #[test]
-    fn reports_are_bounded() {
-        let mut state = WorkerState::new(1);
-        state.reported(&[
-            report("a1", InstrumentState::Waiting),
-            report("a2", InstrumentState::Waiting),
-        ]);
-        state.reported(&[report("a1", InstrumentState::Ticking)]);
-        assert_eq!(state.dropped_reports(), 1);
-        assert_eq!(state.state_of(&id("a1")), Some(&InstrumentState::Ticking));
-    }
-
-    #[test]
-    fn an_alarm_closes_and_an_absent_front_makes_doubtful() {
-        let mut state = WorkerState::new(1);
-        let standing = |state: &mut WorkerState, session_state| {
-            state.session_changed(session(session_state));
-            state.standing()
-        };
-        assert_eq!(state.standing(), Standing::Good);
-        assert_eq!(standing(&mut state, SessionState::Unreachable), Standing::Doubtful);
-        assert_eq!(
-            standing(&mut state, SessionState::Disconnected { reason: 0x1001 }),
-            Standing::Doubtful
-        );
-        assert_eq!(standing(&mut state, SessionState::Ready), Standing::Good);
-        let alarm = SessionState::Alarm { error_id: 3, message: String::new() };
-        assert_eq!(standing(&mut state, alarm), Standing::Closed);
     }
 
     #[test]

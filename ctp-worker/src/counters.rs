@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counters {
     /// Ticks the ring took.
     pub ticks: Count,
+    /// Of these, those flagged as snapshots.
+    pub snapshots: Count,
     /// Records without an instrument id.
     pub malformed: Count,
     /// Ticks the ring did not take.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use shm_layout::Generation;
 use shm_layout::clock;
 use shm_layout::control::{Assignment, FromWorker, SessionReport, ToWorker};
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
@@ -46,6 +47,8 @@ pub struct Driver<F> {
     said_session: Option<SessionReport>,
     /// A refused assignment that is still to be said.
     refusal: Option<FromWorker>,
+    /// The newest assignment in force, as long as it is still to be said.
+    taken: Option<Generation>,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -82,6 +85,7 @@ impl<F: Front> Driver<F> {
             outgoing: None,
             said_session: None,
             refusal: None,
+            taken: None,
             terminate,
             interrupt,
         })
@@ -108,7 +112,7 @@ impl<F: Front> Driver<F> {
                 break;
             }
             self.look_for_losses()?;
-            self.worker.do_what_is_due(clock::monotonic());
+            self.worker.do_what_is_due(clock::monotonic(), clock::unix_ms());
             self.say_changes();
         }
         self.say_goodbye().await;
@@ -165,12 +169,14 @@ impl<F: Front> Driver<F> {
     fn assign(&mut self, assignment: Assignment) {
         let (Assignment::Whole { generation, .. } | Assignment::Change { generation, .. }) =
             &assignment;
-        let refused = *generation;
+        let generation = *generation;
         if let Err(why) = self.worker.assign(clock::monotonic(), assignment) {
             let current = self.worker.subscriptions().generation();
-            error!(%refused, ?current, "an assignment is refused: {why}");
+            error!(refused = %generation, ?current, "an assignment is refused: {why}");
             // A newer refusal says all that an older one would.
-            self.refusal = Some(FromWorker::AssignmentRefused { refused, current });
+            self.refusal = Some(FromWorker::AssignmentRefused { refused: generation, current });
+        } else {
+            self.taken = Some(generation);
         }
     }
 
@@ -190,6 +196,11 @@ impl<F: Front> Driver<F> {
             && self.say(FromWorker::Session(session.clone()))
         {
             self.said_session = Some(session);
+        }
+        if let Some(taken) = self.taken
+            && self.say(FromWorker::AssignmentTaken(taken))
+        {
+            self.taken = None;
         }
         if let Some(refusal) = self.refusal.take()
             && !self.say(refusal.clone())

@@ -26,6 +26,10 @@ pub const REFUSED_CALL_PAUSE: Duration = Duration::from_secs(1);
 /// How long an instrument's answer may take. After it the instrument is asked for again.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long the first tick of an acknowledged instrument may take; fronts push the last snapshot at once, at any hour. After
+/// it the instrument is asked for again, and once the quick retries are used up it is reported as silent.
+pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
+
 /// The first back-off after a refused login or instrument; doubles with each refusal.
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 
@@ -49,6 +53,14 @@ pub const INSTRUMENTS_SEEN_MAX: usize = 65_536;
 /// Last ticks published once more in one go; the others follow [`REPUBLISHED_APART`] later. Together this keeps a wish
 /// for everything well below what the ring holds and readers take.
 pub const REPUBLISHED_AT_ONCE_MAX: usize = 512;
+
+/// How many days later than the running login's trading day another may be and still count as the one that follows it. A
+/// tick or a clock further ahead is taken for wrong: nothing is dated by it, and no login is sent. The longest closure
+/// on record has eleven days.
+pub const LATER_DAY_DAYS_MAX: i32 = 31;
+
+/// The time between two looks whether a new trading day's login is due. A login is that much late at most.
+pub const DAY_ROLL_LOOKS_APART: Duration = Duration::from_secs(20);
 
 /// The time between two goes of publishing last ticks once more.
 pub const REPUBLISHED_APART: Duration = Duration::from_millis(20);
@@ -87,3 +99,6 @@ const _: () = assert!(EVENTS_RESERVED_FOR_SESSION * 2 < EVENT_QUEUE_MAX);
 // A call's answers fit the queue many times over, so that a driver held up for a moment loses nothing.
 const _: () = assert!(INSTRUMENTS_PER_CALL_MAX * 8 < EVENT_QUEUE_MAX);
 const _: () = assert!(RETRY_FIRST.as_millis() < RETRY_SLOW.as_millis());
+// What was waited for already is taken off the slow pace.
+const _: () = assert!(ANSWER_DEADLINE.as_millis() < RETRY_SLOW.as_millis());
+const _: () = assert!(TICK_DEADLINE.as_millis() < RETRY_SLOW.as_millis());

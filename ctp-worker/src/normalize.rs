@@ -16,7 +16,7 @@ use crate::ctp::fields::Depth;
 pub struct Context {
     /// The trading days.
     pub calendar: TradingCalendar,
-    /// The trading day of the login's answer.
+    /// The trading day of the login's answer, or a later one that a tick has said since.
     pub login_trading_day: Option<Date>,
     /// Where ticks come from.
     pub source: Source,

@@ -17,6 +17,7 @@ use crate::ctp::event::RequestId;
 use crate::ctp::layout::Confidence;
 use crate::ctp::library::{CtpLibrary, LibraryError};
 use crate::ctp::login_request::Credentials;
+use crate::day_roll::DayRoll;
 use crate::driver::{Driver, DriverError};
 use crate::event_queue::{EventReceiver, event_queue};
 use crate::flow_dir::{FlowDir, FlowDirError};
@@ -252,7 +253,10 @@ fn drive(
     let session = Session::new(session_settings, clock::monotonic());
     debug_assert_eq!(session.report().state, SessionState::Connecting);
     let subscriptions = Subscriptions::new(settings.max_subscriptions, pace);
-    let worker = Worker::new(identity, front, session, subscriptions);
+    // A simulated exchange has a clock of its own, and this machine's says nothing about its day.
+    let keeps_own_time = library.is_simulation();
+    let day_roll = (!keeps_own_time).then(|| DayRoll::new(settings.calendar.clone()));
+    let worker = Worker::new(identity, front, session, subscriptions, day_roll);
     let link = LinkSettings {
         socket: settings.paths.control_socket(),
         instance: *settings.paths.instance(),

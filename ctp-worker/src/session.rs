@@ -32,6 +32,7 @@
 //!   about a wrong password, so the state is kept over both; an operator restarts the worker.
 //! * Whatever answer comes late is taken for what it says about the front, not about the attempt: an acceptance opens
 //!   the session even after the deadline, a refusal worth a retry counts only for the attempt under way.
+//! * A session that is left running while the trading day rolls is logged in anew, see [`renewal`].
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,10 @@ use shm_layout::{Date, Epoch};
 
 use crate::ctp::event::{Link, RequestId};
 use crate::retry_pace::RetryPace;
+
+mod renewal;
+
+use renewal::Renewals;
 
 /// How patient a session is.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +79,10 @@ pub enum SessionInput {
     LoginNotSent(RequestId, i32),
     /// The front ended the session and left the connection.
     LoggedOut,
+    /// A tick said a later trading day than the login's.
+    LaterDaySeen(Date),
+    /// By the clock, the front offers this trading day by now.
+    LaterDayDue(Date),
     /// Time passed.
     Time,
 }
@@ -113,6 +122,9 @@ pub struct Session {
     failures: u32,
     /// The last failure, and when the next login may be sent.
     back_off: Option<(Instant, LoginFailure)>,
+    /// Logins that were refused, not answered or not sent, since the beginning.
+    login_failures: u64,
+    renewals: Renewals,
 }
 
 /// True for errors that another try would only make worse: wrong credentials, forbidden, password to be changed.
@@ -136,6 +148,8 @@ impl Session {
             last_request: RequestId(0),
             failures: 0,
             back_off: None,
+            login_failures: 0,
+            renewals: Renewals::default(),
         }
     }
 
@@ -152,8 +166,11 @@ impl Session {
             SessionInput::LoginNotSent(request, code) => {
                 let message = "the CTP library did not take the login".to_owned();
                 self.login_failed(now, request, LoginFailure { error_id: code, message });
+                self.renewal_failed(now, request);
             }
             SessionInput::LoggedOut => self.logged_out(now, &mut actions),
+            SessionInput::LaterDaySeen(day) => self.later_day_seen(now, day, &mut actions),
+            SessionInput::LaterDayDue(day) => self.later_day_due(now, day, &mut actions),
             SessionInput::Time => self.time_passed(now, &mut actions),
         }
         actions
@@ -161,13 +178,14 @@ impl Session {
 
     /// When time alone changes something next.
     #[must_use]
-    pub const fn next_deadline(&self) -> Option<Instant> {
+    pub fn next_deadline(&self) -> Option<Instant> {
         match self.state {
             State::Connecting { deadline }
             | State::LoggingIn { deadline, .. }
             | State::Disconnected { deadline, .. } => Some(deadline),
             State::LoginRetry { at, .. } => Some(at),
-            State::Unreachable | State::Ready | State::Alarm { .. } => None,
+            State::Ready => self.renewals.current.map(|renewal| renewal.deadline()),
+            State::Unreachable | State::Alarm { .. } => None,
         }
     }
 
@@ -203,6 +221,12 @@ impl Session {
         self.link
     }
 
+    /// Logins that were refused, not answered or not taken by the library, since the beginning.
+    #[must_use]
+    pub const fn login_failures(&self) -> u64 {
+        self.login_failures
+    }
+
     /// The trading day of the last login.
     #[must_use]
     pub const fn trading_day(&self) -> Option<Date> {
@@ -211,6 +235,7 @@ impl Session {
 
     fn connected(&mut self, now: Instant, link: Link, actions: &mut Vec<SessionAction>) {
         self.link = link;
+        self.renewals = Renewals::default();
         if matches!(self.state, State::Alarm { .. }) {
             return;
         }
@@ -253,23 +278,31 @@ impl Session {
         outcome: Result<Option<Date>, LoginFailure>,
         actions: &mut Vec<SessionAction>,
     ) {
-        if !matches!(self.state, State::LoggingIn { .. } | State::LoginRetry { .. }) {
-            return;
+        match self.state {
+            State::LoggingIn { .. } | State::LoginRetry { .. } => {}
+            State::Ready => return self.renewal_answered(now, request, outcome, actions),
+            _ => return,
         }
         match outcome {
-            Ok(trading_day) => {
-                self.state = State::Ready;
-                self.epoch = self.epoch.next();
-                self.trading_day = trading_day;
-                self.failures = 0;
-                self.back_off = None;
-                actions.push(SessionAction::Begins);
-            }
+            Ok(trading_day) => self.accepted(trading_day, actions),
             Err(failure) if is_final_login_error(failure.error_id) => {
+                self.login_failures += 1;
                 self.state = State::Alarm { failure };
             }
             Err(failure) => self.login_failed(now, request, failure),
         }
+    }
+
+    /// A session begins.
+    fn accepted(&mut self, trading_day: Option<Date>, actions: &mut Vec<SessionAction>) {
+        self.state = State::Ready;
+        self.epoch = self.epoch.next();
+        self.trading_day = trading_day;
+        self.failures = 0;
+        self.back_off = None;
+        self.renewals.current = None;
+        self.renewals.session_request = Some(self.last_request);
+        actions.push(SessionAction::Begins);
     }
 
     /// The attempt `request` failed and is worth another try; an attempt given up before says nothing new.
@@ -278,6 +311,12 @@ impl Session {
         {
             return;
         }
+        self.login_failures += 1;
+        self.log_in_later(now, failure);
+    }
+
+    /// The next login follows after a pause.
+    fn log_in_later(&mut self, now: Instant, failure: LoginFailure) {
         self.failures = self.failures.saturating_add(1);
         let at = now + self.settings.pace.pause(self.failures);
         self.back_off = Some((at, failure.clone()));
@@ -290,10 +329,8 @@ impl Session {
         }
         self.end(actions);
         // The session goes through the same back-off as a refused login: a front that logs us out at once is a refusal.
-        let request = self.next_request();
-        self.state = State::LoggingIn { request, deadline: now };
         let message = "the front logged this session out".to_owned();
-        self.login_failed(now, request, LoginFailure { error_id: 0, message });
+        self.log_in_later(now, LoginFailure { error_id: 0, message });
     }
 
     fn time_passed(&mut self, now: Instant, actions: &mut Vec<SessionAction>) {
@@ -309,6 +346,7 @@ impl Session {
                 self.login_failed(now, request, LoginFailure { error_id: 0, message });
             }
             State::LoginRetry { at, .. } if at <= now => self.log_in(now, actions),
+            State::Ready => self.renewal_time_passed(now, actions),
             _ => {}
         }
     }
@@ -320,8 +358,9 @@ impl Session {
         actions.push(SessionAction::Login(request));
     }
 
-    fn end(&self, actions: &mut Vec<SessionAction>) {
+    fn end(&mut self, actions: &mut Vec<SessionAction>) {
         if self.is_ready() {
+            self.renewals.current = None;
             actions.push(SessionAction::Ends);
         }
     }

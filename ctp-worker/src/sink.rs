@@ -15,7 +15,7 @@ use crate::ctp::callbacks::Receiver;
 use crate::ctp::event::{CtpEvent, CtpEventKind, Link};
 use crate::ctp::fields::Depth;
 use crate::event_queue::EventSender;
-use crate::limits::{INSTRUMENTS_SEEN_MAX, REPUBLISHED_PER_LOCK_MAX};
+use crate::limits::{INSTRUMENTS_SEEN_MAX, LATER_DAY_DAYS_MAX, REPUBLISHED_PER_LOCK_MAX};
 use crate::normalize::{self, Context};
 
 /// Where ticks go.
@@ -47,6 +47,10 @@ struct TickPath {
     seen: HashMap<InstrumentId, Seen>,
     /// The reason of the last disconnect, until the next connect.
     gone_for: Option<i32>,
+    /// The trading day in use, as a number YYYYMMDD: the login's, or the latest that a tick has said since; 0 when unknown.
+    day: u32,
+    /// The latest day that a tick has said since the login, while the driver does not know of it.
+    later_day: Option<Date>,
 }
 
 /// An instrument that has ticked.
@@ -80,7 +84,10 @@ impl Sink {
         counters: Arc<Counters>,
     ) -> Self {
         let seen = HashMap::with_capacity(instruments.min(INSTRUMENTS_SEEN_MAX));
-        let path = Mutex::new(TickPath { output: Some(output), context, seen, gone_for: None });
+        let day = context.login_trading_day.map_or(0, Date::yyyymmdd);
+        let output = Some(output);
+        let path = TickPath { output, context, seen, gone_for: None, day, later_day: None };
+        let path = Mutex::new(path);
         Self { path, link: AtomicU64::new(0), events, counters }
     }
 
@@ -104,6 +111,9 @@ impl Sink {
         let taken = output.publish(tick);
         let counter = if taken { &self.counters.ticks } else { &self.counters.unpublished };
         counter.add_one();
+        if taken && TickFlags(tick.flags).contains(TickFlags::SNAPSHOT) {
+            self.counters.snapshots.add_one();
+        }
         true
     }
 
@@ -165,6 +175,10 @@ impl Receiver for Arc<Sink> {
         if !self.publish(&mut path, &mut tick) {
             return;
         }
+        path.note_day(tick.trading_day, |trading_day| {
+            let kind = CtpEventKind::LaterDay { trading_day };
+            self.events.send(CtpEvent { link: self.link(), kind })
+        });
         path.note(instrument, &tick, || {
             let kind = CtpEventKind::Ticking { instrument };
             self.events.send(CtpEvent { link: self.link(), kind })
@@ -188,8 +202,31 @@ impl TickPath {
     fn logged_in(&mut self, trading_day: Option<Date>) {
         self.seen.clear();
         // An answer without a day says nothing new about it.
-        if trading_day.is_some() {
+        if let Some(day) = trading_day {
             self.context.login_trading_day = trading_day;
+            self.day = day.yyyymmdd();
+            self.later_day = None;
+        }
+    }
+
+    /// Takes a tick's trading day. Where it is later than the login's, the front has rolled and left the session as it was:
+    /// from this tick on the new day helps to date those that do not say theirs, and the driver is told, should its queue
+    /// be full with a later tick.
+    fn note_day(&mut self, trading_day: u32, tell: impl FnOnce(Date) -> bool) {
+        if self.day != 0
+            && trading_day > self.day
+            && let Some(later) = Date::from_yyyymmdd(trading_day)
+            && self
+                .context
+                .login_trading_day
+                .is_some_and(|login| later <= login.plus_days(LATER_DAY_DAYS_MAX))
+        {
+            self.day = trading_day;
+            self.context.login_trading_day = Some(later);
+            self.later_day = Some(later);
+        }
+        if self.later_day.is_some_and(tell) {
+            self.later_day = None;
         }
     }
 

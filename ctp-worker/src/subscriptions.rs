@@ -3,8 +3,9 @@
 //! ```text
 //!   wanted:    Waiting --subscribe--> Requested --yes--> Acknowledged --tick--> Ticking
 //!               ^                      |  |  `-------------- tick ----------------^
-//!               |    no answer in 10 s |  |
-//!               `-- no, try later -----'  `-- no for good --> Refused (for this trading day)
+//!               |    no answer in 10 s |  |                |                      |
+//!               `-- no, try later -----'  |                `-- none in 10 s, though asked again --> Silent
+//!                                         `-- no for good --> Refused (for this trading day)
 //!
 //!   a session's end takes all but Refused back to Waiting
 //!
@@ -17,6 +18,10 @@
 //!   the front is told to stop before it is asked again, so that it never carries what takes no place here.
 //! * A wanted instrument is never forgotten: retries never end, quick first, then slow; a new session asks for
 //!   everything; what was refused is asked for again on the next trading day.
+//! * A front sends an instrument's last snapshot as soon as it is subscribed, at any hour. One that says yes and sends
+//!   nothing has lost the subscription, or does not have the instrument: it is asked again, quickly and then slowly, without
+//!   end, and keeps its place, since the front did say yes. Whatever it answers then, short of a final no, its first
+//!   yes stands. A tick ends that at any time.
 //! * Instruments beyond `max_subscriptions` wait, in order, until others are released.
 //! * Calls are array calls, [`crate::limits::CALLS_APART`] apart; what comes meanwhile goes with the next. The front is told
 //!   of a release [`crate::limits::RELEASE_GRACE`] late, so what is wanted again meanwhile simply stays.
@@ -24,18 +29,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use shm_layout::control::{Assignment, InstrumentReport};
+use shm_layout::control::{Assignment, Carry, CarryRole};
 use shm_layout::{Date, Generation, InstrumentId};
 
-use crate::limits::{ASSIGNED_INSTRUMENTS_MAX, RELEASE_GRACE};
+use crate::limits::{ASSIGNED_INSTRUMENTS_MAX, RELEASE_GRACE, TICK_DEADLINE};
 use crate::retry_pace::RetryPace;
 
 mod calls;
 mod entry;
+mod reports;
 mod schedule;
 
 pub use calls::{Answer, Call};
 use entry::{Entry, FrontSide, Pending};
+pub use reports::Census;
 use schedule::Schedule;
 
 /// Why an assignment was not taken.
@@ -47,17 +54,6 @@ pub enum AssignmentError {
     /// It would leave more instruments here than a worker may know.
     #[error("a worker takes at most {ASSIGNED_INSTRUMENTS_MAX} instruments")]
     TooLarge,
-}
-
-/// How many instruments are in which state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Census {
-    /// Known here, in any state but refused.
-    pub carried: usize,
-    /// Acknowledged or ticking.
-    pub acknowledged: usize,
-    /// Wanted and not asked for because all places are taken.
-    pub waiting_for_room: usize,
 }
 
 /// The instruments of one worker.
@@ -72,7 +68,7 @@ pub struct Subscriptions {
     to_ask: Schedule,
     to_ask_again: Schedule,
     to_release: Schedule,
-    /// Requests under way, by when their answer is late.
+    /// Requests under way, by when their answer is late, and acknowledged instruments, by when their first tick is.
     answers: Schedule,
     /// Calls rest until then.
     next_call: Option<Instant>,
@@ -82,6 +78,8 @@ pub struct Subscriptions {
     places_taken: usize,
     acknowledged: usize,
     refused: usize,
+    /// Answers and first ticks that did not come in time and are asked for again, since this worker's start.
+    asked_again: u64,
     changed: BTreeSet<InstrumentId>,
     /// Wanted again before they were let go, since the last look.
     returned: Vec<InstrumentId>,
@@ -109,6 +107,7 @@ impl Subscriptions {
             places_taken: 0,
             acknowledged: 0,
             refused: 0,
+            asked_again: 0,
             changed: BTreeSet::new(),
             returned: Vec::new(),
         }
@@ -131,7 +130,8 @@ impl Subscriptions {
         }
         let (add, remove) = match assignment {
             Assignment::Whole { instruments, .. } => {
-                let kept: BTreeSet<InstrumentId> = instruments.iter().copied().collect();
+                let kept: BTreeSet<InstrumentId> =
+                    instruments.iter().map(|carry| carry.instrument).collect();
                 let known = self.entries.keys().copied();
                 let gone = known.filter(|id| !kept.contains(id)).collect();
                 (instruments, gone)
@@ -141,13 +141,14 @@ impl Subscriptions {
         for instrument in remove {
             self.unwant(now, instrument);
         }
-        let new = add.iter().filter(|id| !self.entries.contains_key(id)).count();
+        let is_new = |carry: &&Carry| !self.entries.contains_key(&carry.instrument);
+        let new = add.iter().filter(is_new).count();
         if self.entries.len() + new > ASSIGNED_INSTRUMENTS_MAX {
             return Err(AssignmentError::TooLarge);
         }
         self.generation = Some(generation);
-        for instrument in add {
-            self.want(now, instrument);
+        for carry in add {
+            self.want(now, carry);
         }
         Ok(())
     }
@@ -192,6 +193,8 @@ impl Subscriptions {
             entry.pending = Pending::Nothing;
             entry.attempts = 0;
             entry.unanswered = 0;
+            entry.silences = 0;
+            entry.overdue = false;
             if !entry.front.is_refused() {
                 entry.front = FrontSide::Nothing;
             }
@@ -214,64 +217,21 @@ impl Subscriptions {
         std::mem::take(&mut self.returned)
     }
 
-    /// How many instruments are in which state.
-    #[must_use]
-    pub fn census(&self) -> Census {
-        let carried = self.entries.len() - self.refused;
-        Census {
-            carried,
-            acknowledged: self.acknowledged,
-            waiting_for_room: carried.saturating_sub(self.max_subscriptions),
-        }
-    }
-
-    /// Everything wanted, for a coordinator that begins anew; beyond `most` the rest is left to [`Self::take_changes`].
-    pub fn inventory(&mut self, most: usize) -> Vec<InstrumentReport> {
-        self.changed.clear();
-        let mut inventory = Vec::new();
-        for (instrument, entry) in self.entries.iter().filter(|(_, entry)| entry.wanted) {
-            if inventory.len() < most {
-                inventory.push(InstrumentReport { instrument: *instrument, state: entry.report() });
-            } else {
-                self.changed.insert(*instrument);
-            }
-        }
-        inventory
-    }
-
-    /// True when [`Self::take_changes`] has something to say.
-    #[must_use]
-    pub fn has_changes(&self) -> bool {
-        !self.changed.is_empty()
-    }
-
-    /// What changed since it was last said, the newest state only, at most so many.
-    pub fn take_changes(&mut self, most: usize) -> Vec<InstrumentReport> {
-        let mut reports = Vec::new();
-        while reports.len() < most
-            && let Some(instrument) = self.changed.pop_first()
-        {
-            let state = match self.entries.get(&instrument) {
-                Some(entry) if entry.wanted => entry.report(),
-                // On its way out; said when it is gone.
-                Some(_) => continue,
-                None => shm_layout::control::InstrumentState::Released,
-            };
-            reports.push(InstrumentReport { instrument, state });
-        }
-        reports
-    }
-
-    fn want(&mut self, now: Instant, instrument: InstrumentId) {
+    fn want(&mut self, now: Instant, Carry { instrument, role }: Carry) {
         match self.entries.get_mut(&instrument) {
-            Some(entry) if entry.wanted => return,
+            Some(entry) if entry.wanted => {
+                if std::mem::replace(&mut entry.role, role) != role {
+                    self.changed.insert(instrument);
+                }
+                return;
+            }
             Some(entry) => {
-                entry.wanted = true;
+                (entry.wanted, entry.role) = (true, role);
                 entry.attempts = 0;
                 self.returned.push(instrument);
             }
             None => {
-                self.entries.insert(instrument, Entry::new());
+                self.entries.insert(instrument, Entry::new(role));
             }
         }
         self.changed.insert(instrument);
@@ -281,6 +241,7 @@ impl Subscriptions {
     fn unwant(&mut self, now: Instant, instrument: InstrumentId) {
         let Some(entry) = self.entries.get_mut(&instrument) else { return };
         if std::mem::replace(&mut entry.wanted, false) {
+            entry.role = CarryRole::Standby;
             entry.attempts = 0;
             self.settle(now, now, instrument);
         }
@@ -318,7 +279,15 @@ impl Subscriptions {
             match entry.front {
                 FrontSide::Nothing => Pending::AskDue(self.to_ask.insert(at, instrument)),
                 FrontSide::Asked => Pending::AskAgainDue(self.to_ask_again.insert(at, instrument)),
-                _ => Pending::Nothing,
+                FrontSide::Acknowledged | FrontSide::Silent if entry.overdue => {
+                    Pending::AskAgainDue(self.to_ask_again.insert(at, instrument))
+                }
+                FrontSide::Acknowledged | FrontSide::Silent => {
+                    Pending::TickDue(self.answers.insert(now + TICK_DEADLINE, instrument))
+                }
+                FrontSide::Ticking | FrontSide::Releasing { .. } | FrontSide::Refused { .. } => {
+                    Pending::Nothing
+                }
             }
         };
     }
@@ -331,7 +300,9 @@ impl Subscriptions {
             Pending::AskDue(due) => self.to_ask.remove(due),
             Pending::AskAgainDue(due) => self.to_ask_again.remove(due),
             Pending::ReleaseDue(due) => self.to_release.remove(due),
-            Pending::AskSent(due) | Pending::ReleaseSent(due) => self.answers.remove(due),
+            Pending::AskSent(due) | Pending::TickDue(due) | Pending::ReleaseSent(due) => {
+                self.answers.remove(due);
+            }
         }
     }
 

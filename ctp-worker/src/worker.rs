@@ -12,6 +12,7 @@ use crate::counters::Counters;
 use crate::ctp::api::RequestRefused;
 use crate::ctp::event::{CtpEvent, CtpEventKind, RequestId};
 use crate::ctp::fields::RspError;
+use crate::day_roll::DayRoll;
 use crate::limits::REFUSALS_LOGGED_PER_SESSION_MAX;
 use crate::republishing::Republishing;
 use crate::session::{LoginFailure, Session, SessionAction, SessionInput};
@@ -62,10 +63,13 @@ pub struct Worker<F> {
     session: Session,
     subscriptions: Subscriptions,
     republishing: Republishing,
+    /// Looks whether a new day's login is due; `None` for a library that keeps a time of its own.
+    day_roll: Option<DayRoll>,
     /// The session as it was last logged.
     logged: SessionState,
     logins: u64,
     disconnects: u64,
+    calls_refused: u64,
     refusals_logged: u32,
 }
 
@@ -78,6 +82,7 @@ impl<F: Front> Worker<F> {
         front: F,
         session: Session,
         subscriptions: Subscriptions,
+        day_roll: Option<DayRoll>,
     ) -> Self {
         let logged = session.report().state;
         Self {
@@ -86,9 +91,11 @@ impl<F: Front> Worker<F> {
             session,
             subscriptions,
             republishing: Republishing::default(),
+            day_roll,
             logged,
             logins: 0,
             disconnects: 0,
+            calls_refused: 0,
             refusals_logged: 0,
         }
     }
@@ -143,6 +150,10 @@ impl<F: Front> Worker<F> {
                     "an answer names no instrument; what it was about is asked for again later"
                 );
             }
+            CtpEventKind::LaterDay { trading_day } => {
+                info!(%trading_day, "ticks of the next trading day come on the session of the last");
+                self.step_session(now, SessionInput::LaterDaySeen(trading_day));
+            }
             CtpEventKind::Ticking { instrument } => self.subscriptions.ticked(now, instrument),
         }
     }
@@ -176,9 +187,12 @@ impl<F: Front> Worker<F> {
         self.subscriptions.ask_again(now);
     }
 
-    /// Does what is due: a login, a deadline, a call.
-    pub fn do_what_is_due(&mut self, now: Instant) {
+    /// Does what is due: a login, a deadline, a call. The wall clock is in milliseconds since 1970-01-01 UTC.
+    pub fn do_what_is_due(&mut self, now: Instant, unix_ms: i64) {
         self.step_session(now, SessionInput::Time);
+        if let Some(day) = self.day_roll.as_mut().and_then(|roll| roll.look(now, unix_ms)) {
+            self.step_session(now, SessionInput::LaterDayDue(day));
+        }
         while let Some(call) = self.subscriptions.next_call(now) {
             let outcome = match &call {
                 Call::Subscribe(instruments) => {
@@ -192,6 +206,7 @@ impl<F: Front> Worker<F> {
             };
             if let Err(refused) = outcome {
                 warn!(code = refused.code, "{refused}; trying again");
+                self.calls_refused += 1;
                 self.subscriptions.call_refused(now, &call);
             }
         }
@@ -208,6 +223,7 @@ impl<F: Front> Worker<F> {
             self.session.next_deadline(),
             self.subscriptions.next_deadline(),
             self.republishing.next_deadline(),
+            self.day_roll.as_ref().and_then(DayRoll::next_deadline),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -251,6 +267,10 @@ impl<F: Front> Worker<F> {
             disconnects: self.disconnects,
             instruments: count(census.carried),
             acknowledged: count(census.acknowledged),
+            snapshots: counters.snapshots.get(),
+            asked_again: self.subscriptions.asked_again(),
+            login_failures: self.session.login_failures(),
+            calls_refused: self.calls_refused,
         }
     }
 
@@ -259,6 +279,7 @@ impl<F: Front> Worker<F> {
             match action {
                 SessionAction::Login(request) => {
                     if let Err(refused) = self.front.log_in(request) {
+                        self.calls_refused += 1;
                         let input = SessionInput::LoginNotSent(request, refused.code);
                         // Not taking a login leads to a back-off, never to another action at once.
                         let further = self.session.step(now, input);
@@ -268,6 +289,9 @@ impl<F: Front> Worker<F> {
                 SessionAction::Begins => {
                     self.logins += 1;
                     self.refusals_logged = 0;
+                    if self.logged == SessionState::Ready {
+                        self.log_renewal();
+                    }
                     self.subscriptions.session_begins(now, self.session.trading_day());
                 }
                 SessionAction::Ends => self.subscriptions.session_ends(),
@@ -284,6 +308,13 @@ impl<F: Front> Worker<F> {
             warn!(%instrument, error_id, text = message, "the front refuses an instrument");
         }
         Answer::No { error_id, message }
+    }
+
+    /// A session follows another on the same connection, which its state does not show.
+    fn log_renewal(&self) {
+        let report = self.session.report();
+        let day = report.trading_day.map_or_else(|| "unknown".to_owned(), |day| day.to_string());
+        info!(epoch = %report.epoch, trading_day = day, "logged in anew on the running session");
     }
 
     fn log_session(&mut self) {

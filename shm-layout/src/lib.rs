@@ -2,7 +2,7 @@
 //!
 //! * Identifiers that cannot be wrong: [`InstrumentId`], [`ExchangeId`], [`BrokerId`], [`ConnectionId`],
 //!   [`FrontAddr`], [`Instance`], [`WorkerId`], [`Incarnation`], [`Generation`].
-//! * Days and their arithmetic: [`Date`], [`TradingCalendar`].
+//! * Days and their arithmetic: [`Date`], [`TradingCalendar`]; when instruments trade: [`TradingHours`].
 //! * The record that travels: [`Tick`], fixed at 512 bytes.
 //! * Where things live: [`FleetPaths`].
 //! * With the feature `ring`: `ring`, ticks through shared memory in batches, with every loss counted.
@@ -29,10 +29,11 @@ pub mod product;
 #[cfg(feature = "ring")]
 pub mod ring;
 mod tick;
+pub mod trading_hours;
 pub mod version;
 
 pub use broker_id::{BrokerId, BrokerIdError};
-pub use calendar::{CalendarError, TradingCalendar};
+pub use calendar::{CalendarError, CalendarProblem, ShanghaiTime, TradingCalendar};
 pub use connection_id::{ConnectionId, ConnectionIdError};
 pub use date::{Date, DateError};
 pub use exchange_id::{ExchangeId, ExchangeIdError};
@@ -42,3 +43,4 @@ pub use instrument_id::{InstrumentId, InstrumentIdError, QualifiedId};
 pub use numbers::{Epoch, Generation, Incarnation, WorkerId};
 pub use paths::{FleetPaths, FleetPathsError};
 pub use tick::{DEPTH_LEVELS, Level, NO_PRICE, NO_TIME, Source, Tick, TickFlags, price_of};
+pub use trading_hours::{HoursClass, HoursFault, TradingHours, TradingSession};

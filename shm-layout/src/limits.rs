@@ -24,6 +24,35 @@ pub const RING_BORROWED_SAMPLES_MAX: usize = 2;
 /// Readers that may sleep on the wake table: one bit each. At the limit a further reader is refused.
 pub const WAKE_READERS_MAX: usize = 64;
 
+/// Ticks of one instrument that a reader remembers at first, to know a copy of them when another worker brings it: four
+/// seconds at CTP's greatest pace.
+pub const MERGE_WINDOW_MIN: usize = 8;
+
+/// As [`MERGE_WINDOW_MIN`], for an instrument that some worker brings later than that. A copy of a tick further back is
+/// dropped for its time and counted as late; if it looks newer than all that is remembered, it is handed on once more.
+pub const MERGE_WINDOW_MAX: usize = 32;
+
+/// Workers' lives that a reader tells apart for one instrument. One more takes the place of the one that lies furthest
+/// behind; should that one go on, it begins as if it were new, and what it leaves out is not counted.
+pub const MERGE_ORIGINS_MAX: usize = 8;
+
+/// Instruments in which a reader merges what several workers bring. Ticks of further ones pass as they come, copies
+/// included, and are counted as unmerged.
+pub const MERGE_INSTRUMENTS_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;
+
+/// How long, in nanoseconds by the workers' receive times, after an instrument's newest tick another worker's tick that is
+/// neither a copy nor newer is taken for a late one and dropped. After that nobody is ahead any more, and it is handed on.
+/// Brokers' fronts differ by less than a second.
+pub const MERGE_LATE_NS: i64 = 3_000_000_000;
+
+/// Where workers do not say when they received their ticks: so many such ticks of one worker in a row are dropped while
+/// nothing is handed on. A reader that comes back from a pause may find as many of them behind the other worker's.
+pub const MERGE_LATE_STREAK_MAX: u32 = RING_READER_LAG_SAMPLES_MAX as u32;
+
+/// Workers that a reader keeps counters of, dead ones included. Ticks of further ones are merged all the same, and counted
+/// in the sums alone.
+pub const CONNECTION_VIEWS_MAX: usize = 4096;
+
 /// Bytes of one control frame. A longer one ends the connection: both sides are ours, so it is a fault.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 4 << 20;
 
@@ -35,4 +64,8 @@ pub const UNIVERSE_INSTRUMENTS_MAX: usize = 200_000;
 
 // An id is at most 80 bytes and a frame carries little beside ids.
 const _: () = assert!(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX * 128 <= CONTROL_FRAME_BYTES_MAX);
+// A view is eight numbers of at most nine bytes.
+const _: () = assert!(CONNECTION_VIEWS_MAX * 128 <= CONTROL_FRAME_BYTES_MAX);
+const _: () = assert!(MERGE_WINDOW_MIN.is_power_of_two() && MERGE_WINDOW_MAX.is_power_of_two());
+const _: () = assert!(MERGE_WINDOW_MIN <= MERGE_WINDOW_MAX);
 const _: () = assert!(WAKE_READERS_MAX <= u64::BITS as usize);

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use shm_layout::limits::{RING_READER_LAG_SAMPLES_MAX, RING_SHARDS};
 use shm_layout::ring::{RingNode, TickReader, TickSource, TickWriter, WakeReader, remove_remains};
-use shm_layout::{FleetPaths, Incarnation, Instance, InstrumentId, Tick, WorkerId, clock};
+use shm_layout::{
+    FleetPaths, Incarnation, Instance, InstrumentId, Tick, TickFlags, WorkerId, clock,
+};
 
 /// A fleet of the test's own, removed when it goes.
 struct TestFleet {
@@ -62,7 +64,9 @@ fn ticks_of_every_shard_arrive_bit_for_bit_and_in_order() {
     for worker in 0..2 * RING_SHARDS {
         let incarnation = now();
         let mut writer = TickWriter::open(&node, WorkerId(worker), incarnation).unwrap();
-        let mut sent: Vec<Tick> = (0..11).map(|n| tick("rb2601", n)).collect();
+        // The same from each would be copies.
+        let instrument = format!("rb{}", 2601 + worker);
+        let mut sent: Vec<Tick> = (0..11).map(|n| tick(&instrument, n)).collect();
         assert_eq!(writer.publish(&mut sent), 0);
         let mut got = Vec::new();
         let drained = reader.drain(100, &mut |tick| got.push(*tick)).unwrap();
@@ -73,6 +77,75 @@ fn ticks_of_every_shard_arrive_bit_for_bit_and_in_order() {
         assert_eq!(got, sent, "what arrives is what was stamped and sent");
     }
     assert!(!reader.has_ticks());
+}
+
+/// What several workers bring comes out once, whether they share a shard or not, and goes on when one of them dies.
+#[test]
+fn two_workers_ticks_are_one_stream_and_stay_one_when_one_dies() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    for (pair, others_worker) in [(1, RING_SHARDS + 1), (2, 3)] {
+        let mut reader = TickReader::open(&node).unwrap();
+        let mut one = TickWriter::open(&node, WorkerId(pair), now()).unwrap();
+        let mut other = TickWriter::open(&node, WorkerId(others_worker), now()).unwrap();
+        // A duplicate of the exchange's own among them: it is no copy.
+        let ticks: Vec<Tick> = (0..400).map(|n| tick("AP610", n - n % 100 / 99)).collect();
+        let mut expected: Vec<i32> = Vec::new();
+        let mut copies = 0;
+        for (number, part) in ticks[..200].chunks(8).enumerate() {
+            let (ahead, behind) =
+                if number % 2 == 0 { (&mut one, &mut other) } else { (&mut other, &mut one) };
+            ahead.publish(&mut part.to_vec());
+            behind.publish(&mut part.to_vec());
+            expected.extend(part.iter().map(|tick| tick.volume));
+            let mut seen = Vec::new();
+            let drained = reader.drain(1000, &mut |tick| seen.push(tick.volume)).unwrap();
+            assert_eq!((drained.ticks, drained.dropped, drained.lost), (16, 8, 0));
+            assert_eq!(seen, expected[number * 8..]);
+            copies += drained.dropped;
+        }
+        // One dies ahead of the other, with ticks unread.
+        one.publish(&mut ticks[200..206].to_vec());
+        drop(one);
+        other.publish(&mut ticks[200..].to_vec());
+        assert_eq!(
+            volumes(&mut reader).0,
+            ticks[200..].iter().map(|t| t.volume).collect::<Vec<_>>()
+        );
+        copies += 6;
+        let mut again = [Tick { flags: TickFlags::SNAPSHOT.0, ..ticks[399] }];
+        other.publish(&mut again);
+        assert_eq!(volumes(&mut reader).0, [ticks[399].volume], "the last one on request");
+        #[cfg(feature = "control")]
+        compare(&reader, copies as u64);
+    }
+}
+
+#[cfg(feature = "control")]
+fn compare(reader: &TickReader, copies: u64) {
+    let views = reader.connections();
+    assert_eq!(views.iter().map(|view| view.ticks).sum::<u64>(), 400 + copies + 1);
+    assert_eq!(views.iter().map(|view| view.copies).sum::<u64>(), copies);
+    assert_eq!(views.iter().map(|view| view.won).sum::<u64>(), copies);
+    assert!(views.iter().all(|view| (view.lost, view.late, view.missed) == (0, 0, 0)), "{views:?}");
+}
+
+#[test]
+fn a_copy_is_taken_for_one_of_those_that_a_drain_may_take() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let mut reader = TickReader::open(&node).unwrap();
+    let mut one = TickWriter::open(&node, WorkerId(0), now()).unwrap();
+    let mut other = TickWriter::open(&node, WorkerId(1), now()).unwrap();
+    let ticks: Vec<Tick> = (0..20).map(|n| tick("rb2601", n)).collect();
+    one.publish(&mut ticks.clone());
+    assert_eq!(reader.drain(100, &mut |_| ()).unwrap().ticks, 20);
+    other.publish(&mut ticks.clone());
+    let drained = reader.drain(8, &mut |tick| panic!("{tick:?} is a copy")).unwrap();
+    assert_eq!((drained.ticks, drained.dropped), (8, 8));
+    assert!(reader.has_ticks());
+    let drained = reader.drain(100, &mut |tick| panic!("{tick:?} is a copy")).unwrap();
+    assert_eq!((drained.ticks, drained.dropped), (12, 12));
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Backlog {
         self.received.get_or_insert((at, at)).1 = at;
     }
 
+    /// So many more were taken, and dropped as copies: they wait in the ring as others do.
+    pub fn took_copies(&mut self, count: usize) {
+        self.taken += count as u64;
+    }
+
     /// The ring was found empty: all begins anew.
     pub fn emptied(&mut self) {
         *self = Self::default();
@@ -190,6 +195,20 @@ mod tests {
             }
         }
         assert!(!backlog.is_behind(START + SECOND));
+    }
+
+    #[test]
+    fn copies_wait_in_the_ring_as_others_do() {
+        let (mut alone, mut beside_copies) = (Backlog::default(), Backlog::default());
+        for number in 0..1000 {
+            let tick = tick(START + number * SECOND / 10_000);
+            alone.took(&tick);
+            beside_copies.took(&tick);
+            beside_copies.took_copies(1);
+        }
+        // 5000 wait, or twice as many.
+        let now = START + SECOND * 6 / 10;
+        assert!(!alone.is_behind(now) && beside_copies.is_behind(now));
     }
 
     proptest! {

@@ -60,6 +60,10 @@ pub struct Driver<S> {
     accepting: AbortHandle,
     next_sweep: Instant,
     next_stats: Instant,
+    /// The counters have gone out, how the connections compare has not.
+    comparison_due: bool,
+    /// It was said that there are more instruments than can be merged.
+    said_unmerged: bool,
     stopping: bool,
 }
 
@@ -122,6 +126,8 @@ impl<S: TickSource> Driver<S> {
             accepting,
             next_sweep: now,
             next_stats: now,
+            comparison_due: false,
+            said_unmerged: false,
             stopping: false,
         }
     }
@@ -233,8 +239,14 @@ impl<S: TickSource> Driver<S> {
                 backlog.took(tick);
                 wanted |= hub.take_tick(tick, now);
             })?;
+            backlog.took_copies(drained.dropped);
             if drained.lost > 0 {
                 self.hub.lost(drained.lost);
+            }
+            if drained.unmerged > 0 && !std::mem::replace(&mut self.said_unmerged, true) {
+                tracing::warn!(
+                    "more instruments tick than are merged: of the others copies may come"
+                );
             }
             if drained.ticks < DRAIN_TICKS {
                 self.backlog.emptied();
@@ -281,7 +293,7 @@ impl<S: TickSource> Driver<S> {
         }
     }
 
-    /// Tells what is wanted, and once in a while the counters; as far as the queue has room.
+    /// Tells what is wanted, and once in a while the counters and how the connections compare; as far as the queue has room.
     fn tell_coordinator(&mut self, now: Instant) {
         let Some(epoch) = self.control else { return };
         while let Ok(place) = self.channels.to_coordinator.try_reserve() {
@@ -289,7 +301,10 @@ impl<S: TickSource> Driver<S> {
                 FromFrontend::Demand { first: part.first, add: part.add, remove: part.remove }
             } else if now >= self.next_stats {
                 self.next_stats = now + STATS_EVERY;
+                self.comparison_due = true;
                 FromFrontend::Stats(self.stats())
+            } else if std::mem::take(&mut self.comparison_due) {
+                FromFrontend::Connections(self.source.connections())
             } else {
                 return;
             };

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use shm_layout::ring::is_same_tick;
 use shm_layout::{InstrumentId, Tick, TickFlags};
 
 use crate::hashing::Map;
@@ -94,8 +95,7 @@ impl QuoteBook {
             return Recorded::Ignored;
         }
         if let Some(kept) = &mut entry.tick {
-            let again = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT)
-                && says_the_same(kept.as_ref(), tick);
+            let again = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT) && is_again(kept, tick);
             **kept = *tick;
             return if again { Recorded::Again } else { Recorded::Later(index) };
         }
@@ -168,6 +168,13 @@ impl QuoteBook {
     }
 }
 
+/// True when a snapshot is the tick that is kept. Another worker's may differ in what its front and library add to it, and
+/// is no news for that; a worker's own that differs in anything is.
+fn is_again(kept: &Tick, snapshot: &Tick) -> bool {
+    says_the_same(kept, snapshot)
+        || (kept.origin() != snapshot.origin() && is_same_tick(kept, snapshot))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +221,20 @@ mod tests {
         book.release(&id("rb2601"), now);
         book.want(id("rb2601"));
         assert!(matches!(book.record(&changed, now), Recorded::First(_)));
+    }
+
+    #[test]
+    fn another_workers_snapshot_of_the_kept_tick_is_known_whatever_its_front_adds() {
+        let (mut book, now) = (QuoteBook::default(), monotonic());
+        book.record(&tick("rb2601", 1), now);
+        let added = Tick { turnover: 5.0, banding_upper_price: 0.0, ..tick("rb2601", 2) };
+        let snapshot = Tick { flags: TickFlags::SNAPSHOT.0, ..added };
+        let others = Tick { worker: 9, ..snapshot };
+        assert_eq!(book.record(&others, now), Recorded::Again);
+        let own = Tick { turnover: 6.0, ..others };
+        assert!(matches!(book.record(&own, now), Recorded::Later(_)));
+        let newer = Tick { worker: 8, last_price: 1.0, ..own };
+        assert!(matches!(book.record(&newer, now), Recorded::Later(_)));
     }
 
     #[test]

@@ -3,17 +3,26 @@
 use std::io::Read;
 use std::path::Path;
 
-use shm_layout::TradingCalendar;
+use shm_layout::{TradingCalendar, TradingHours};
 
 use super::{Config, Fault, Faults, INSTRUMENTS_DEFAULT};
 use crate::instruments::Universe;
 use crate::limits::FILE_BYTES_MAX;
 
 /// What the files named by a configuration hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Files {
     /// The instruments file's content; empty when there is none.
     pub universe: Universe,
+    /// When products trade, by the calendar and the file of hours.
+    pub hours: TradingHours,
+}
+
+impl Default for Files {
+    /// No universe, and what is built in of hours.
+    fn default() -> Self {
+        Self { universe: Universe::default(), hours: TradingHours::new(TradingCalendar::default()) }
+    }
 }
 
 /// Reads a configuration and every file it names.
@@ -51,17 +60,29 @@ pub fn load_files(config: &Config) -> Result<Files, Vec<Fault>> {
             },
         }
     }
+    let hours = load_hours(config, &mut faults);
+    if faults.is_empty() { Ok(Files { universe, hours }) } else { Err(faults) }
+}
+
+fn load_hours(config: &Config, faults: &mut Vec<Fault>) -> TradingHours {
+    let mut fault = |place: &str, what| faults.push(Fault { place: place.to_owned(), what });
+    let mut calendar = TradingCalendar::default();
     if let Some(path) = &config.calendar {
-        match read_text(path) {
-            Err(what) => faults.push(fault("calendar", what)),
-            Ok(text) => {
-                if let Err(error) = TradingCalendar::parse(&text) {
-                    faults.push(fault("calendar", format!("{}: {error}", path.display())));
-                }
-            }
+        match read_text(path).map(|text| TradingCalendar::parse(&text)) {
+            Err(what) => fault("calendar", what),
+            Ok(Err(error)) => fault("calendar", format!("{}: {error}", path.display())),
+            Ok(Ok(read)) => calendar = read,
         }
     }
-    if faults.is_empty() { Ok(Files { universe }) } else { Err(faults) }
+    let Some(path) = &config.trading_hours else { return TradingHours::new(calendar) };
+    match read_text(path).map(|text| TradingHours::parse(&text, calendar)) {
+        Err(what) => fault("trading_hours", what),
+        Ok(Err(found)) => found
+            .into_iter()
+            .for_each(|found| fault("trading_hours", format!("{}: {found}", path.display()))),
+        Ok(Ok(hours)) => return hours,
+    }
+    TradingHours::new(TradingCalendar::default())
 }
 
 /// Reads a text file of bounded length; the error is a sentence that names it.

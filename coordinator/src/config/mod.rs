@@ -67,6 +67,8 @@ pub struct Config {
     pub instruments: Option<PathBuf>,
     /// The list of holidays, when the file names one.
     pub calendar: Option<PathBuf>,
+    /// When products trade, where that differs from what is built in.
+    pub trading_hours: Option<PathBuf>,
     /// The connections, in the order of the file.
     pub connections: Vec<Connection>,
 }
@@ -91,7 +93,7 @@ pub const CTP_LIBRARY_DEFAULT: &str = "libs/thostmduserapi_se.so";
 
 const REDIS_PORT_DEFAULT: u16 = 6379;
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "websocket_host",
     "websocket_port",
     "http_port",
@@ -111,6 +113,7 @@ const KEYS: [&str; 20] = [
     "ctp_allow_unknown_version",
     "instruments",
     "calendar",
+    "trading_hours",
     "connections",
 ];
 
@@ -139,6 +142,7 @@ impl Config {
             ctp_allow_unknown_version: false,
             instruments: None,
             calendar: None,
+            trading_hours: None,
             connections,
         }
     }
@@ -266,6 +270,7 @@ impl Config {
         }
         self.instruments = path("instruments");
         self.calendar = path("calendar");
+        self.trading_hours = path("trading_hours");
         self.qamddata_name = section.line("qamddata_name").map(str::to_owned);
         if let Some(name) = &self.qamddata_name
             && (name.len() > 100

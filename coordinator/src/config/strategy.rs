@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The seed's four ways. This version places round robin whatever is asked for, and says so.
+/// The seed's four ways; [`crate::planner`] does them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
     /// The best connection first.

@@ -115,7 +115,8 @@ impl DemoPlan {
             ctp_library: library,
             ..Config::of(connections?)
         };
-        let files = Files { universe: Universe::of_ids(instruments.iter().copied()) };
+        let files =
+            Files { universe: Universe::of_ids(instruments.iter().copied()), ..Files::default() };
         Ok(Self { config, files, instruments, title })
     }
 }

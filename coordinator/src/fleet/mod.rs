@@ -4,35 +4,50 @@
 //! * `outline` — what it is made of.
 //! * `peers` — who said hello, and what they say: workers, frontends, strangers.
 //! * `plan` — demand to placement to assignments.
+//! * `standing` — whether a connection gets instruments.
+//! * `market` — silence within trading sessions, and the connections' quality.
+//! * `wishes`, `reload` — what a person wants changed.
 //! * `republish` — last ticks once more, for who wants what a worker carries already.
 //! * `stop` — frontends first, then workers, each with growing insistence.
 //! * `report` — the state of all this for a person.
 
+mod market;
 mod outline;
 mod peers;
 mod plan;
+mod reload;
 mod report;
 mod republish;
+mod standing;
 mod stop;
+mod wishes;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
-use shm_layout::control::{FrontendStats, ListedInstrument, ToFrontend, ToWorker};
-use shm_layout::{Instance, InstrumentId};
+use shm_layout::control::{
+    ConnectionView, ConnectionWish, FrontendStats, ListedInstrument, ToFrontend, ToWorker,
+};
+use shm_layout::{ConnectionId, Instance, InstrumentId, TradingHours};
 use tracing::{error, info, warn};
 
 use crate::assignment::Assigned;
 use crate::demand::{Demand, SourceId};
 use crate::life::{Exit, Life, Phase, Urge};
-use crate::limits::{
-    DEMAND_INSTRUMENTS_MAX, LOST_FRONTEND_DEMAND_LINGER, REPORTED_INSTRUMENTS_MAX,
-};
-use crate::placement::{Placement, Standing};
+use crate::limits::{DEMAND_INSTRUMENTS_MAX, LOST_FRONTEND_DEMAND_LINGER};
+use crate::placement::Placement;
+use crate::planner::SeatIndex;
+use crate::pulse::Pulse;
+use crate::quality::Quality;
+use crate::steadiness::Steadiness;
 use crate::worker_state::WorkerState;
+use standing::Verdict;
+use wishes::{Afterwards, Retiring};
 
 pub use outline::{FleetPlan, Found, PlannedConnection};
+pub use reload::Reload;
 pub use report::FleetCounters;
+pub use wishes::Refused;
 
 /// One control connection, while it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +97,21 @@ struct Worker {
     inheritance: Option<peers::Inheritance>,
     /// What it is to publish once more; each was placed on it when it was put here.
     republish: BTreeSet<InstrumentId>,
+    /// What it is fit for, as the placement knows.
+    verdict: Verdict,
+    steadiness: Steadiness,
+    quality: Quality,
+    pulse: Pulse,
+    /// As the frontend sees it.
+    view: ConnectionView,
+    /// A person wants it empty.
+    drained: bool,
+    /// A person's last word about it.
+    wish: Option<ConnectionWish>,
+    /// It is to end in an orderly way.
+    retiring: Option<Retiring>,
+    /// Its connection is no longer configured; the place is given to the next new one once its worker is gone.
+    removed: bool,
 }
 
 /// The WebSocket frontend.
@@ -125,6 +155,11 @@ pub struct Fleet {
     lingering: Vec<(Instant, SourceId)>,
     next_source: u64,
     placement: Placement,
+    always_on: SourceId,
+    hours: TradingHours,
+    in_session: bool,
+    /// Workers that are to be restarted one after the other.
+    to_restart: VecDeque<usize>,
     replan: bool,
     planned_at: Option<Instant>,
     stage: stop::Stage,
@@ -138,24 +173,10 @@ impl Fleet {
     /// A fleet at its start.
     #[must_use]
     pub fn new(plan: FleetPlan, now: Instant) -> Self {
-        let mut turns: Vec<_> =
-            plan.connections.iter().filter(|connection| connection.enabled).collect();
-        turns.sort_by_key(|connection| connection.priority);
-        let placement = Placement::new(turns.iter().map(|c| (c.worker, c.max_subscriptions)));
         let life = |found: Found, enabled| match found {
             Found::Running { pid } => Life::found(pid, true, now),
             Found::Outdated { pid } => Life::found(pid, false, now),
             Found::Nothing => Life::new(enabled, now),
-        };
-        let worker = |plan: PlannedConnection| Worker {
-            life: if plan.enabled { life(plan.found, true) } else { Life::new(false, now) },
-            plan,
-            client: None,
-            state: WorkerState::new(REPORTED_INSTRUMENTS_MAX),
-            assigned: Assigned::default(),
-            met: false,
-            inheritance: None,
-            republish: BTreeSet::new(),
         };
         let frontend = Frontend {
             life: life(plan.frontend, true),
@@ -166,6 +187,7 @@ impl Fleet {
             listening_on: String::new(),
             stats: FrontendStats::default(),
         };
+        let always_on = SourceId(0);
         let mut fleet = Self {
             instance: plan.instance,
             auto_failover: plan.auto_failover,
@@ -173,23 +195,74 @@ impl Fleet {
             notices: plan.notices,
             http_address: plan.http_address,
             started_at: now,
-            workers: plan.connections.into_iter().map(worker).collect(),
+            workers: Vec::new(),
             frontend,
             peers: HashMap::new(),
             demand: Demand::new(DEMAND_INSTRUMENTS_MAX),
             lingering: Vec::new(),
             next_source: 0,
-            placement,
+            placement: Placement::new(plan.strategy, plan.redundancy),
+            always_on,
+            hours: plan.hours,
+            in_session: false,
+            to_restart: VecDeque::new(),
             replan: true,
             planned_at: None,
             stage: stop::Stage::Serving,
             counters: FleetCounters::default(),
             actions: Vec::new(),
         };
-        let always = fleet.fresh_source();
-        plan.always_on.into_iter().for_each(|instrument| fleet.demand.add(always, instrument));
+        for connection in plan.connections {
+            let life = if connection.enabled {
+                life(connection.found, true)
+            } else {
+                Life::new(false, now)
+            };
+            fleet.add_worker(connection, life, now);
+        }
+        for instrument in plan.always_on {
+            fleet.demand.add(always_on, instrument);
+        }
         fleet.end_outdated();
         fleet
+    }
+
+    /// One more connection, at the end or in the place of one that is gone.
+    fn add_worker(&mut self, plan: PlannedConnection, life: Life, now: Instant) {
+        let mut worker = Worker {
+            life,
+            client: None,
+            state: WorkerState::default(),
+            assigned: Assigned::default(),
+            met: false,
+            inheritance: None,
+            republish: BTreeSet::new(),
+            verdict: Verdict::UNKNOWN,
+            steadiness: Steadiness::default(),
+            quality: Quality::new(now),
+            pulse: Pulse::default(),
+            view: ConnectionView::of(plan.worker),
+            drained: false,
+            wish: None,
+            retiring: None,
+            removed: false,
+            plan,
+        };
+        let free = self.workers.iter().position(Worker::is_free);
+        let index = free.unwrap_or(self.workers.len());
+        if free.is_some() {
+            // The placement knows the seat by what its worker was last told; nothing, since that one is dead.
+            worker.assigned = self.workers[index].assigned;
+            self.workers[index] = worker;
+        } else {
+            self.workers.push(worker);
+            self.placement.add_seat(outline::seat(&self.workers[index].plan));
+        }
+        let plan = self.workers[index].plan.clone();
+        self.placement.set_seat(seat_of(index), |seat| {
+            *seat = outline::seat(&plan);
+        });
+        self.refresh_standing(index, now);
     }
 
     /// What is to be done, in order.
@@ -212,7 +285,12 @@ impl Fleet {
             }
         }
         self.turn_stop(now);
-        self.turn_plan(now);
+        if self.is_serving() {
+            self.refresh_standings(now);
+            self.turn_restarts(now);
+            self.turn_plan(now);
+            self.turn_farewells(now);
+        }
     }
 
     /// When [`Self::turn`] has something to do next.
@@ -221,7 +299,8 @@ impl Fleet {
         let lives =
             self.processes().into_iter().filter_map(|process| self.life(process).next_deadline());
         let lingering = self.lingering.iter().map(|(until, _)| *until);
-        lives.chain(lingering).chain(self.plan_deadline()).min()
+        let others = [self.plan_deadline(), self.farewell_deadline(), self.standing_deadline()];
+        lives.chain(lingering).chain(others.into_iter().flatten()).min()
     }
 
     /// A process was started.
@@ -234,7 +313,10 @@ impl Fleet {
     pub fn spawn_failed(&mut self, process: ProcessId, why: String, now: Instant) {
         error!(process = %self.name(process), "could not be started: {why}");
         self.life_mut(process).spawn_failed(why, now);
-        self.refresh_standing(process);
+        if let ProcessId::Worker(index) = process {
+            self.workers[index].steadiness.fell(now);
+            self.refresh_standing(index, now);
+        }
     }
 
     /// Our child with this pid ended.
@@ -279,6 +361,12 @@ impl Fleet {
             }
             ProcessId::Frontend => "ws-frontend".into(),
         }
+    }
+
+    /// The connection of the worker at a place.
+    #[must_use]
+    pub fn connection_at(&self, index: usize) -> ConnectionId {
+        self.workers[index].plan.connection_id
     }
 
     /// The port the frontend has been given, when it said so: it comes back to the same one.
@@ -328,7 +416,7 @@ impl Fleet {
     /// Asks the processes that run with other settings to end; they come back with ours.
     fn end_outdated(&mut self) {
         for process in self.processes() {
-            if self.life(process).phase() == Phase::Replacing
+            if matches!(self.life(process).phase(), Phase::Replacing(_))
                 && let Some(pid) = self.life(process).pid()
             {
                 info!(process = %self.name(process), pid, "runs with other settings than the configuration's and is replaced");
@@ -339,7 +427,7 @@ impl Fleet {
 
     fn ended(&mut self, process: ProcessId, exit: Exit, now: Instant) {
         let name = self.name(process);
-        let planned = matches!(self.life(process).phase(), Phase::Stopping(_) | Phase::Replacing);
+        let planned = self.life(process).is_ending();
         self.life_mut(process).exited(exit, now);
         match (planned, self.life(process).phase()) {
             (true, _) => info!(process = %name, "{exit}"),
@@ -351,13 +439,7 @@ impl Fleet {
             self.actions.push(Action::HangUp(client));
         }
         match process {
-            ProcessId::Worker(index) => {
-                let worker = &mut self.workers[index];
-                worker.client = None;
-                worker.inheritance = None;
-                worker.republish.clear();
-                worker.state.died();
-            }
+            ProcessId::Worker(index) => self.worker_ended(index, planned, now),
             ProcessId::Frontend => {
                 self.frontend.client = None;
                 if let Some(source) = self.frontend.source.take() {
@@ -365,28 +447,63 @@ impl Fleet {
                 }
             }
         }
-        self.refresh_standing(process);
         if !self.is_serving() {
             self.life_mut(process).stop(now);
         }
     }
 
-    /// Says to the placement whether a worker should get new instruments.
-    fn refresh_standing(&mut self, process: ProcessId) {
-        let ProcessId::Worker(index) = process else { return };
-        let worker = &self.workers[index];
-        let standing = match worker.life.phase() {
-            Phase::Failed => Standing::Closed,
-            Phase::BackingOff(_) => Standing::Doubtful,
-            _ => worker.state.standing(),
-        };
-        let standing = match standing {
-            Standing::Closed if !self.auto_failover => Standing::Doubtful,
-            other => other,
-        };
-        self.placement.set_standing(worker.plan.worker, standing);
-        self.replan = true;
+    fn worker_ended(&mut self, index: usize, planned: bool, now: Instant) {
+        let worker = &mut self.workers[index];
+        worker.client = None;
+        worker.inheritance = None;
+        worker.met = true;
+        worker.republish.clear();
+        worker.state.died();
+        worker.pulse = Pulse::default();
+        match worker.retiring.take().map(|retiring| retiring.then) {
+            // It died before it was asked to end; what was to follow does.
+            Some(Afterwards::Restart) if !planned => {
+                worker.life.replace(now);
+            }
+            Some(Afterwards::Disable | Afterwards::Remove) => {
+                worker.life.disable(now);
+            }
+            _ => {}
+        }
+        if !planned {
+            worker.steadiness.fell(now);
+            worker.quality.died(now);
+        }
+        self.placement.worker_died(seat_of(index));
+        self.refresh_standing(index, now);
     }
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Its connection is no longer configured.
+    const fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// Nothing of it is left: its place may be given to another.
+    fn is_free(&self) -> bool {
+        self.removed && !self.life.is_alive()
+    }
+
+    /// It is there to carry instruments.
+    fn is_used(&self) -> bool {
+        !self.removed
+            && !self.drained
+            && !matches!(self.life.phase(), Phase::Disabled | Phase::Closing(_))
+            && self.retiring.is_none_or(|retiring| retiring.then == Afterwards::Restart)
+    }
+}
+
+/// A worker's seat in the placement: its place in the fleet.
+fn seat_of(index: usize) -> SeatIndex {
+    SeatIndex::try_from(index).unwrap_or(SeatIndex::MAX)
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! What a fleet is made of, and what was found of it before anything was started.
 
 use shm_layout::control::ListedInstrument;
-use shm_layout::{BrokerId, ConnectionId, FrontAddr, Instance, InstrumentId, WorkerId};
+use shm_layout::{
+    BrokerId, ConnectionId, FrontAddr, Instance, InstrumentId, TradingHours, WorkerId,
+};
+
+use crate::config::Strategy;
+use crate::planner::{Acceptance, Seat, hash_of};
 
 /// What the fleet is made of.
 #[derive(Debug, Clone)]
@@ -18,6 +23,12 @@ pub struct FleetPlan {
     pub always_on: Vec<InstrumentId>,
     /// Whether instruments leave a connection that cannot work.
     pub auto_failover: bool,
+    /// How instruments are spread over the connections.
+    pub strategy: Strategy,
+    /// Connections per instrument.
+    pub redundancy: usize,
+    /// When products trade.
+    pub hours: TradingHours,
     /// Where status and metrics are served, `host:port`; known once the port is open.
     pub http_address: String,
     /// Worth a word to whoever asks for the status.
@@ -43,6 +54,21 @@ pub struct PlannedConnection {
     pub enabled: bool,
     /// What was found of its worker.
     pub found: Found,
+}
+
+/// A connection as placing sees it before anything is known of its worker.
+pub(super) fn seat(plan: &PlannedConnection) -> Seat {
+    Seat {
+        capacity: plan.max_subscriptions as usize,
+        load: 0,
+        priority: plan.priority,
+        broker: plan.broker_id,
+        accepts: Acceptance::Last,
+        keeps: true,
+        carries: true,
+        quality: 100.0,
+        seed: hash_of(plan.connection_id.as_str()),
+    }
 }
 
 /// What was found of a process before anything was started.

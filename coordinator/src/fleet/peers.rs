@@ -9,7 +9,7 @@ use shm_layout::control::{
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use tracing::{debug, error, info, warn};
 
-use super::{Action, ClientId, Fleet, Peer, ProcessId};
+use super::{Action, ClientId, Fleet, Peer, seat_of};
 use crate::demand::SourceId;
 use crate::life::Phase;
 use crate::limits::{
@@ -41,19 +41,18 @@ impl Fleet {
         let worker = &mut self.workers[index];
         worker.life.heard(now);
         match message {
-            FromWorker::Session(report) => {
-                if worker.state.session() != Some(&report) {
-                    log_session(worker.plan.connection_id, &report);
-                }
-                worker.state.session_changed(report);
-                self.refresh_standing(ProcessId::Worker(index));
-            }
+            FromWorker::Session(report) => self.session_said(index, report, now),
             FromWorker::Instruments(reports) => {
-                worker.state.reported(&reports);
                 self.inherit(index, &reports);
+                self.placement.reported(seat_of(index), &reports, now);
+            }
+            FromWorker::AssignmentTaken(generation) => {
+                self.placement.taken(seat_of(index), generation);
             }
             FromWorker::Stats(stats) => {
                 worker.state.counted(stats, now);
+                worker.quality.observe_stats(&stats, now);
+                worker.pulse.counted(stats.ticks.saturating_sub(stats.snapshots), now);
                 // A worker says the rest of its inventory before its first counters.
                 worker.inheritance = None;
             }
@@ -74,6 +73,7 @@ impl Fleet {
         self.frontend.life.heard(now);
         match message {
             FromFrontend::Stats(stats) => self.frontend.stats = stats,
+            FromFrontend::Connections(views) => self.viewed(&views, now),
             FromFrontend::Demand { first, add, remove } => {
                 let Some(source) = self.frontend.source else { return };
                 if first {
@@ -104,6 +104,40 @@ impl Fleet {
         }
     }
 
+    fn session_said(&mut self, index: usize, report: SessionReport, now: Instant) {
+        let worker = &mut self.workers[index];
+        let before = worker.state.session().cloned();
+        if before.as_ref() == Some(&report) {
+            return;
+        }
+        log_session(worker.plan.connection_id, &report);
+        let was_ready = before.as_ref().is_some_and(is_ready);
+        match &report.state {
+            SessionState::Ready => worker.steadiness.rose(now),
+            SessionState::Connecting | SessionState::LoggingIn if !was_ready => {}
+            _ => {
+                worker.steadiness.fell(now);
+                // At the end of the day every front hangs up.
+                if was_ready && self.in_session {
+                    worker.quality.disconnected(now);
+                }
+            }
+        }
+        let another_day = report.trading_day.is_some()
+            && before.as_ref().and_then(|before| before.trading_day) != report.trading_day;
+        let another_epoch = before.as_ref().is_some_and(|before| before.epoch != report.epoch);
+        let ready = is_ready(&report);
+        worker.state.session_changed(report);
+        worker.quality.ready(ready, now);
+        if was_ready && (!ready || another_epoch) {
+            self.placement.session_ended(seat_of(index));
+        }
+        if another_day {
+            self.placement.new_trading_day(seat_of(index));
+        }
+        self.refresh_standing(index, now);
+    }
+
     /// A control connection is gone.
     pub fn gone(&mut self, client: ClientId) {
         match self.peers.remove(&client) {
@@ -126,7 +160,9 @@ impl Fleet {
 
     fn worker_hello(&mut self, client: ClientId, pid: u32, hello: &WorkerHello, now: Instant) {
         let known = |worker: &super::Worker| {
-            worker.plan.enabled && worker.plan.connection_id == hello.connection
+            !worker.removed
+                && worker.life.phase() != Phase::Disabled
+                && worker.plan.connection_id == hello.connection
         };
         let Some(index) = self.workers.iter().position(known) else {
             info!(connection = %hello.connection, pid, "a worker of a connection that is not configured (any more) is told to stop");
@@ -143,14 +179,23 @@ impl Fleet {
         {
             info!(connection = %hello.connection, pid, has = %hello.worker, "its worker has another number and is replaced");
             worker.life.introduced(pid, now);
-            worker.life.replace();
+            worker.life.replace(now);
         }
-        if matches!(worker.life.phase(), Phase::Replacing | Phase::Stopping(_) | Phase::Ended) {
+        if worker.life.is_ending() || worker.life.phase() == Phase::Ended {
             return self.send_away(client, true);
         }
         let adopted = (!worker.met || worker.inheritance.is_some()) && !worker.life.is_child();
+        let another_life =
+            worker.state.incarnation().is_some_and(|known| known != hello.incarnation);
         worker.life.introduced(pid, now);
+        if another_life {
+            self.placement.worker_died(seat_of(index));
+        }
         worker.state.introduced(hello);
+        if is_ready(&hello.session) {
+            worker.steadiness.rose(now);
+        }
+        worker.quality.ready(is_ready(&hello.session), now);
         worker.assigned.restart(hello.generation);
         worker.met = true;
         worker.republish.clear();
@@ -160,8 +205,10 @@ impl Fleet {
             info!(connection = %hello.connection, pid, carries = hello.inventory.len(), "adopted a running worker");
             self.begin_inheritance(index, hello, now);
         }
+        self.placement.reported(seat_of(index), &hello.inventory, now);
+        self.replan = true;
         log_session(hello.connection, &hello.session);
-        self.refresh_standing(ProcessId::Worker(index));
+        self.refresh_standing(index, now);
     }
 
     /// What an adopted worker carries stays where it is, and stays wanted until the frontends have had time to speak. A
@@ -179,12 +226,14 @@ impl Fleet {
     /// A part of what an adopted worker carries.
     fn inherit(&mut self, index: usize, reports: &[InstrumentReport]) {
         let Some(Inheritance { source, .. }) = self.workers[index].inheritance else { return };
-        let number = self.workers[index].plan.worker;
         for report in reports.iter().filter(|report| report.state != InstrumentState::Released) {
             let instrument = report.instrument;
             let wished = self.demand.wants(&instrument);
             self.demand.add(source, instrument);
-            if self.placement.keep(instrument, number) && wished {
+            if !wished {
+                self.pass_demand_on();
+            }
+            if self.placement.adopt(seat_of(index), report) && wished {
                 // Somebody wished for it before we knew that it is carried.
                 self.workers[index].republish.insert(instrument);
             }
@@ -200,7 +249,7 @@ impl Fleet {
             );
             return self.actions.push(Action::Refuse(client, reason));
         }
-        if matches!(life.phase(), Phase::Replacing | Phase::Stopping(_) | Phase::Ended) {
+        if life.is_ending() || life.phase() == Phase::Ended {
             return self.send_away(client, false);
         }
         life.introduced(pid, now);
@@ -251,7 +300,7 @@ impl Fleet {
         self.lingering.push((until, source));
     }
 
-    fn send_universe(&mut self, client: ClientId) {
+    pub(super) fn send_universe(&mut self, client: ClientId) {
         let mut parts = self.universe.chunks(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX);
         let mut first = true;
         while first || parts.len() > 0 {
@@ -261,6 +310,10 @@ impl Fleet {
             first = false;
         }
     }
+}
+
+const fn is_ready(report: &SessionReport) -> bool {
+    matches!(report.state, SessionState::Ready)
 }
 
 /// Says in the log what an operator should know of a session.

@@ -5,9 +5,10 @@ use std::time::Instant;
 use shm_layout::control::{Assignment, ToWorker};
 use tracing::{debug, info, warn};
 
-use super::{Action, ClientId, Fleet};
+use super::{Action, ClientId, Fleet, seat_of};
 use crate::life::Phase;
 use crate::limits::{ADOPTION_WAIT, PLAN_INTERVAL};
+use crate::placement::Tier;
 
 impl Fleet {
     /// Plans when something changed and the last plan is old enough.
@@ -20,11 +21,15 @@ impl Fleet {
     /// When the next plan is due, if one is. Workers of an earlier coordinator are awaited for a while first: what they
     /// carry must be known before anything is placed.
     pub(super) fn plan_deadline(&self) -> Option<Instant> {
-        let asked = self.replan || self.demand.has_changes() || self.republishes();
-        if !self.is_serving() || !asked {
+        if !self.is_serving() {
             return None;
         }
+        let asked = self.replan
+            || self.demand.has_changes()
+            || self.placement.wants_plan()
+            || self.republishes();
         let due = self.planned_at.map_or(self.started_at, |at| at + PLAN_INTERVAL);
+        let due = if asked { due } else { self.placement.next_deadline()?.max(due) };
         let awaiting = self.workers.iter().any(|worker| worker.life.phase() == Phase::Adopting);
         let due = if awaiting { due.max(self.started_at + ADOPTION_WAIT) } else { due };
         let inheriting = self.workers.iter().filter_map(|worker| worker.inheritance);
@@ -34,46 +39,58 @@ impl Fleet {
     fn plan(&mut self, now: Instant) {
         (self.replan, self.planned_at) = (false, Some(now));
         self.counters.plans += 1;
-        let waiting_before = self.placement.waiting();
-        let changes = self.demand.take_changes();
-        for instrument in &changes.removed {
-            self.placement.release(instrument);
-        }
-        for instrument in &changes.added {
-            self.placement.want(*instrument);
-        }
-        let waiting = self.placement.waiting();
+        // What was not said of an inventory by now is not awaited any longer.
+        self.workers.iter_mut().for_each(|worker| worker.inheritance = None);
+        let waiting_before = self.placement.waiting().len();
+        self.pass_demand_on();
+        let planned = self.placement.plan(now, self.may_promote());
+        self.counters.moves_for_balance += planned.voluntary as u64;
+        let waiting = self.placement.waiting().len();
         if waiting > 0 && waiting_before == 0 {
             warn!(waiting, "no connection has room for these instruments; they wait for it");
         } else if waiting == 0 && waiting_before > 0 {
             info!("every wanted instrument has found room");
         }
-        if !changes.added.is_empty() || !changes.removed.is_empty() {
-            debug!(
-                added = changes.added.len(),
-                removed = changes.removed.len(),
-                waiting,
-                "planned"
-            );
+        if planned.added + planned.dropped > 0 {
+            let (added, dropped, voluntary) = (planned.added, planned.dropped, planned.voluntary);
+            debug!(added, dropped, voluntary, waiting, "planned");
         }
         self.assign();
         self.republish();
     }
 
+    pub(super) fn pass_demand_on(&mut self) {
+        let changes = self.demand.take_changes();
+        for instrument in &changes.removed {
+            self.placement.release(instrument);
+        }
+        for instrument in &changes.added {
+            let always = self.demand.wanted_by(self.always_on, instrument);
+            self.placement.want(*instrument, if always { Tier::AlwaysOn } else { Tier::Clients });
+        }
+    }
+
+    /// A worker of an earlier coordinator that was not heard yet may take itself for the primary of anything.
+    fn may_promote(&self) -> bool {
+        self.workers
+            .iter()
+            .all(|worker| worker.met || worker.life.is_child() || !worker.life.is_alive())
+    }
+
     /// Tells every connected worker what changed for it, or all when that is due.
     fn assign(&mut self) {
         let mut told: Vec<(ClientId, Assignment)> = Vec::new();
-        for worker in &mut self.workers {
-            // What it has not said of its inventory by now is not awaited any longer.
-            worker.inheritance = None;
+        for (index, worker) in self.workers.iter_mut().enumerate() {
             let Some(client) = worker.client else { continue };
-            let number = worker.plan.worker;
-            let changes = self.placement.take_changes(number);
+            let seat = seat_of(index);
             let messages = if worker.assigned.whole_due() {
-                worker.assigned.whole(self.placement.carried(number))
+                worker.assigned.whole(&self.placement.take_whole(seat))
+            } else if self.placement.has_changes(seat) {
+                worker.assigned.changes(self.placement.take_changes(seat))
             } else {
-                worker.assigned.changes(changes)
+                continue;
             };
+            self.placement.told(seat, worker.assigned.generation());
             told.extend(messages.into_iter().map(|message| (client, message)));
         }
         self.counters.assignments += told.len() as u64;

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use shm_layout::control::{
-    FleetStatus, FrontendStatus, InstrumentState, RefusedInstrument, WorkerProcess, WorkerStatus,
+    FleetStatus, FrontendStatus, RefusedInstrument, WorkerProcess, WorkerStatus,
 };
 
-use super::{Fleet, Worker};
+use super::{Fleet, Worker, seat_of};
 use crate::life::{Life, Phase};
-use crate::limits::REFUSED_SHOWN_MAX;
+use crate::limits::{QUEUE_SHOWN_MAX, REFUSED_SHOWN_MAX};
+use crate::planner::{Copies, CopyState};
 
 /// What the coordinator counts of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,29 +22,31 @@ pub struct FleetCounters {
     pub assignments_refused: u64,
     /// Instruments refused because too many were wanted.
     pub demand_refused: u64,
-    /// Reports of workers dropped because there were too many.
-    pub reports_dropped: u64,
     /// Processes killed because they hung.
     pub hung_killed: u64,
+    /// Workers started anew because nothing came from their front while ticks were due.
+    pub stale_restarts: u64,
+    /// Copies moved for the sake of balance alone.
+    pub moves_for_balance: u64,
 }
 
-/// Sums over instruments.
-#[derive(Default)]
-struct Sums {
+/// How many wanted instruments have come how far, by the copy that has come farthest.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    placed: u32,
     acknowledged: u32,
     ticking: u32,
-    refused: Vec<RefusedInstrument>,
+    silent: u32,
 }
 
 impl Fleet {
     /// The fleet at this moment; `taken_at_ms` is the wall clock's milliseconds since 1970.
     #[must_use]
     pub fn status(&self, now: Instant, taken_at_ms: i64) -> FleetStatus {
-        let mut sums = Sums::default();
-        let workers =
-            self.workers.iter().map(|worker| self.worker_status(worker, now, &mut sums)).collect();
-        sums.refused.sort_by_key(|refused| refused.instrument);
-        sums.refused.truncate(REFUSED_SHOWN_MAX);
+        let mut progress = Progress::default();
+        self.placement.wanted().for_each(|(_, copies)| progress.count(copies));
+        let used = self.workers.iter().enumerate().filter(|(_, worker)| !worker.is_removed());
+        let refused_ones = self.placement.refused_ones();
         FleetStatus {
             instance: self.instance,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -53,13 +56,22 @@ impl Fleet {
             taken_at_ms,
             http_address: self.http_address.clone(),
             wanted: count(self.demand.len()),
-            placed: count(self.placement.placed()),
-            acknowledged: sums.acknowledged,
-            ticking: sums.ticking,
-            waiting_for_room: count(self.placement.waiting()),
-            workers,
+            placed: progress.placed,
+            acknowledged: progress.acknowledged,
+            ticking: progress.ticking,
+            waiting_for_room: count(self.placement.waiting().len()),
+            queue: self.placement.waiting().take(QUEUE_SHOWN_MAX).collect(),
+            silent: progress.silent,
+            refused_for_good: count(refused_ones.filter(|(_, _, parked)| *parked).count()),
+            short_of_copies: count(self.placement.short()),
+            moving: count(self.placement.leaving()),
+            redundancy: count(self.placement.redundancy()),
+            strategy: self.placement.strategy().to_string(),
+            plan: self.placement.plans(),
+            in_session: self.in_session,
+            workers: used.map(|(index, worker)| self.worker_status(index, worker, now)).collect(),
             frontends: vec![self.frontend_status()],
-            refused: sums.refused,
+            refused: self.refused(),
             notices: self.notices.clone(),
         }
     }
@@ -67,34 +79,32 @@ impl Fleet {
     /// What the coordinator counts of itself.
     #[must_use]
     pub fn counters(&self) -> FleetCounters {
-        FleetCounters {
-            demand_refused: self.demand.refused(),
-            reports_dropped: self.workers.iter().map(|worker| worker.state.dropped_reports()).sum(),
-            ..self.counters
-        }
+        FleetCounters { demand_refused: self.demand.refused(), ..self.counters }
     }
 
-    fn worker_status(&self, worker: &Worker, now: Instant, sums: &mut Sums) -> WorkerStatus {
-        let mut acknowledged = 0;
-        for instrument in self.placement.carried(worker.plan.worker) {
-            match worker.state.state_of(&instrument) {
-                Some(InstrumentState::Acknowledged) => acknowledged += 1,
-                Some(InstrumentState::Ticking) => {
-                    acknowledged += 1;
-                    sums.ticking += 1;
-                }
-                Some(InstrumentState::Refused { error_id, message }) => {
-                    sums.refused.push(RefusedInstrument {
-                        instrument,
-                        connection_id: worker.plan.connection_id,
-                        error_id: *error_id,
-                        message: message.clone(),
-                    })
-                }
-                _ => {}
-            }
+    fn refused(&self) -> Vec<RefusedInstrument> {
+        let mut refused: Vec<_> = self
+            .placement
+            .refused_ones()
+            .map(|(instrument, refusal, _)| RefusedInstrument {
+                instrument,
+                connection_id: self.workers[usize::from(refusal.seat)].plan.connection_id,
+                error_id: refusal.error_id,
+                message: refusal.message.clone(),
+            })
+            .collect();
+        refused.sort_by_key(|refused| refused.instrument);
+        refused.truncate(REFUSED_SHOWN_MAX);
+        refused
+    }
+
+    fn worker_status(&self, index: usize, worker: &Worker, now: Instant) -> WorkerStatus {
+        let seat = seat_of(index);
+        let (mut acknowledged, mut primary) = (0, 0);
+        for (_, copy) in self.placement.carried(seat) {
+            acknowledged += u32::from(is_acknowledged(copy.state));
+            primary += u32::from(copy.primary);
         }
-        sums.acknowledged += acknowledged;
         WorkerStatus {
             connection_id: worker.plan.connection_id,
             worker: worker.plan.worker,
@@ -106,12 +116,18 @@ impl Fleet {
             restarts: worker.life.restarts(),
             library_version: worker.state.library_version().map(str::to_owned),
             session: worker.state.session().cloned(),
-            subscriptions: count(self.placement.load(worker.plan.worker)),
+            subscriptions: count(self.placement.load(seat)),
             max_subscriptions: worker.plan.max_subscriptions,
             acknowledged,
             ticks_per_second: worker.state.ticks_per_second(now),
             stats: worker.state.stats(),
             last_exit: worker.life.last_exit().map(str::to_owned),
+            quality: worker.quality.report(now),
+            standing: worker.verdict.standing,
+            wish: worker.wish,
+            priority: worker.plan.priority,
+            primary,
+            view: worker.view,
         }
     }
 
@@ -126,6 +142,24 @@ impl Fleet {
     }
 }
 
+// === impl Progress ===
+
+impl Progress {
+    fn count(&mut self, copies: &Copies) {
+        let any = |fits: fn(CopyState) -> bool| copies.iter().any(|copy| fits(copy.state));
+        let (acknowledged, ticking) =
+            (any(is_acknowledged), any(|state| state == CopyState::Ticking));
+        self.placed += u32::from(!copies.is_empty());
+        self.acknowledged += u32::from(acknowledged);
+        self.ticking += u32::from(ticking);
+        self.silent += u32::from(!ticking && any(|state| state == CopyState::Silent));
+    }
+}
+
+const fn is_acknowledged(state: CopyState) -> bool {
+    matches!(state, CopyState::Acknowledged | CopyState::Silent | CopyState::Ticking)
+}
+
 fn process_of(life: &Life) -> WorkerProcess {
     match life.phase() {
         Phase::Disabled => WorkerProcess::Disabled,
@@ -134,7 +168,9 @@ fn process_of(life: &Life) -> WorkerProcess {
         Phase::Detached | Phase::Adopting => WorkerProcess::Detached,
         Phase::BackingOff(_) => WorkerProcess::BackingOff,
         Phase::Failed => WorkerProcess::Failed,
-        Phase::Replacing | Phase::Stopping(_) | Phase::Ended => WorkerProcess::Stopping,
+        Phase::Replacing(_) | Phase::Closing(_) | Phase::Stopping(_) | Phase::Ended => {
+            WorkerProcess::Stopping
+        }
     }
 }
 

@@ -4,8 +4,9 @@ use shm_layout::InstrumentId;
 use shm_layout::control::ToWorker;
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 
-use super::{Action, Fleet};
+use super::{Action, Fleet, seat_of};
 use crate::demand::SourceId;
+use crate::planner::CopyState;
 
 impl Fleet {
     /// The frontend adds an instrument to its demand: the worker that carries it, if one does and is connected, is to
@@ -20,11 +21,16 @@ impl Fleet {
         if restates {
             return;
         }
-        let Some(number) = self.placement.worker_of(&instrument) else { return };
-        let carrier = self.workers.iter_mut().find(|worker| worker.plan.worker == number);
-        if let Some(worker) = carrier.filter(|worker| worker.client.is_some()) {
-            worker.republish.insert(instrument);
-        }
+        let Some(index) = self.carrier_of(&instrument) else { return };
+        self.workers[index].republish.insert(instrument);
+    }
+
+    /// The worker to ask for an instrument's last tick: a connected one that carries it, one where it ticks if possible.
+    fn carrier_of(&self, instrument: &InstrumentId) -> Option<usize> {
+        let copies = self.placement.copies_of(instrument);
+        let reached = copies.filter(|copy| self.workers[usize::from(copy.seat)].client.is_some());
+        let best = reached.max_by_key(|copy| (copy.state == CopyState::Ticking, copy.primary));
+        best.map(|copy| usize::from(copy.seat))
     }
 
     /// True when a worker is to be told.
@@ -35,10 +41,12 @@ impl Fleet {
     /// Tells each worker at most one message of it per plan, so that a burst does not run over the ring; the rest waits
     /// for the next.
     pub(super) fn republish(&mut self) {
-        for worker in &mut self.workers {
+        for (index, worker) in self.workers.iter_mut().enumerate() {
             // What has gone elsewhere meanwhile was placed anew there.
-            let (placement, number) = (&self.placement, worker.plan.worker);
-            worker.republish.retain(|instrument| placement.worker_of(instrument) == Some(number));
+            let (placement, seat) = (&self.placement, seat_of(index));
+            worker
+                .republish
+                .retain(|instrument| placement.copies_of(instrument).any(|copy| copy.seat == seat));
             let Some(client) = worker.client else { continue };
             let mut part = Vec::new();
             while part.len() < CONTROL_INSTRUMENTS_PER_MESSAGE_MAX

@@ -90,13 +90,18 @@ impl Fleet {
         {
             return;
         }
+        self.say_stop(process);
+    }
+
+    /// Asks a process to end: through its control connection, or by SIGTERM when it has none.
+    pub(super) fn say_stop(&mut self, process: ProcessId) {
         let pid = self.life(process).pid();
         match (self.client_of(process), process, pid) {
             (Some(client), ProcessId::Worker(_), _) => {
-                self.actions.push(Action::TellWorker(client, ToWorker::Stop))
+                self.actions.push(Action::TellWorker(client, ToWorker::Stop));
             }
             (Some(client), ProcessId::Frontend, _) => {
-                self.actions.push(Action::TellFrontend(client, ToFrontend::Stop))
+                self.actions.push(Action::TellFrontend(client, ToFrontend::Stop));
             }
             (None, _, Some(pid)) => self.actions.push(Action::Terminate(process, pid)),
             (None, _, None) => {}

@@ -11,6 +11,7 @@ use shm_layout::{Date, DateError, Instance};
 
 use crate::command_line::DemoArgs;
 use crate::demo::{DemoPlan, Seen, Viewer};
+use crate::driver::Reread;
 use crate::output::{Paint, Style, complain, complain_text, say};
 use crate::shown::{counted, duration, grouped};
 use crate::signals::Signals;
@@ -55,6 +56,11 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
     }
 }
 
+/// The demonstration has no configuration that could change.
+fn fixed() -> Reread {
+    Reread::new(|| Err("the demonstration has no configuration to read again".into()))
+}
+
 fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
     let style = Style::of_stdout();
     let children_log =
@@ -65,7 +71,7 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
         let DemoPlan { config, files, instruments, title } = plan;
         let signals = Signals::listen().map_err(|error| format!("listening for signals failed: {error}"))?;
         let instance = config.instance;
-        let coordinator = start::start(config, files, Some(children_log)).await.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
+        let coordinator = start::start(config, files, fixed(), Some(children_log)).await.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
         signals.forward(&coordinator.inbox());
         let http = coordinator.http();
         let example: Vec<String> = instruments.iter().take(3).map(|id| format!("\"{id}\"")).collect();

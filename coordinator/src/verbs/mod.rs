@@ -1,14 +1,17 @@
 //! The verbs of the command line. Each gives the exit code: 0, 1 failed, 64 bad usage or configuration.
 
+mod asking;
 mod check_config;
 mod demo;
 mod run;
 mod status;
+mod wish;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use shm_layout::control::ConnectionWish;
 
 use crate::command_line::{CommandLine, FleetArgs, StatusArgs, Verb};
 
@@ -41,6 +44,11 @@ pub fn main() -> ExitCode {
         }
         Verb::Run(args) => run::run(&args),
         Verb::Status(args) => status::status(&args),
+        Verb::Restart(args) => wish::connection(&args, ConnectionWish::Restart),
+        Verb::Drain(args) => wish::connection(&args, ConnectionWish::Drain),
+        Verb::Enable(args) => wish::connection(&args, ConnectionWish::Enable),
+        Verb::Disable(args) => wish::connection(&args, ConnectionWish::Disable),
+        Verb::Reload(args) => wish::reload(&args.fleet, args.json),
         Verb::CheckConfig(args) => check_config::check_config(&args),
         Verb::Demo(args) => demo::demo(&args),
     }

@@ -7,6 +7,7 @@ use shm_layout::{BrokerId, ConnectionId, FrontAddr};
 
 use crate::command_line::RunArgs;
 use crate::config::{Config, Fault, Faults, Files, load, load_files};
+use crate::driver::Reread;
 use crate::output::{chain, complain, complain_text};
 use crate::runtime_dir::of_service;
 use crate::signals::Signals;
@@ -21,15 +22,13 @@ const SINGLE_CONNECTION: &str = "single";
 
 /// Runs the fleet until it is stopped.
 pub(super) fn run(args: &RunArgs) -> ExitCode {
-    let (mut config, files) = match configuration(args) {
+    let (config, files) = match configuration(args) {
         Ok(configuration) => configuration,
         Err(fault) => {
             complain_text(&fault);
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    config.runtime_dir =
-        config.runtime_dir.or_else(|| of_service(std::env::var_os("RUNTIME_DIRECTORY")));
     logging::to_stderr();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
@@ -46,7 +45,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-        let coordinator = match start::start(config, files, None).await {
+        let coordinator = match start::start(config, files, reread(args), None).await {
             Ok(coordinator) => coordinator,
             Err(error) => {
                 complain(&error);
@@ -81,6 +80,12 @@ pub(super) fn config_file(args: &RunArgs) -> Result<Option<PathBuf>, String> {
     })
 }
 
+/// How the same configuration is read again.
+fn reread(args: &RunArgs) -> Reread {
+    let args = args.clone();
+    Reread::new(move || configuration(&args))
+}
+
 fn configuration(args: &RunArgs) -> Result<(Config, Files), String> {
     let (mut config, files) = match config_file(args)? {
         Some(file) => load(&file).map_err(|faults| faults.to_string())?,
@@ -97,6 +102,8 @@ fn configuration(args: &RunArgs) -> Result<(Config, Files), String> {
         }
         config.websocket_port = port;
     }
+    config.runtime_dir =
+        config.runtime_dir.or_else(|| of_service(std::env::var_os("RUNTIME_DIRECTORY")));
     Ok((config, files))
 }
 

@@ -3,6 +3,8 @@
 //! A *position* counts milliseconds of one trading day from 20:59 of the evening it begins with:
 //! night first, then the day, so that a position only grows within a trading day.
 
+use shm_layout::trading_hours::ProductHours;
+
 /// Milliseconds in a minute.
 pub(crate) const MINUTE_MS: u32 = 60_000;
 
@@ -23,33 +25,6 @@ pub(crate) const fn position(hour: u32, minute: u32) -> u32 {
 /// The position of a millisecond of the day.
 pub(crate) const fn position_of_ms(ms_of_day: u32) -> u32 {
     (ms_of_day + 24 * 60 * MINUTE_MS - ORIGIN_MS) % (24 * 60 * MINUTE_MS)
-}
-
-/// Until when a product trades at night.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Night {
-    None,
-    To2300,
-    To0100,
-    To0230,
-}
-
-/// The day's sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DaySessions {
-    /// 09:00-10:15, 10:30-11:30, 13:30-15:00.
-    Commodity,
-    /// 09:30-11:30, 13:00-15:00.
-    Index,
-    /// 09:30-11:30, 13:00-15:15.
-    Bond,
-}
-
-/// When a product trades.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hours {
-    pub(crate) night: Night,
-    pub(crate) day: DaySessions,
 }
 
 /// A stretch of trading, in positions; ticks come from `start_ms` to before `end_ms`.
@@ -82,32 +57,12 @@ pub(crate) struct Progress {
 
 impl Schedule {
     /// The schedule of these hours on a trading day with or without a night before it.
-    pub(crate) fn new(hours: Hours, begins_at_night: bool) -> Self {
-        let mut sessions = Vec::with_capacity(4);
-        let night_end = match hours.night {
-            Night::None => None,
-            Night::To2300 => Some(position(23, 0)),
-            Night::To0100 => Some(position(1, 0)),
-            Night::To0230 => Some(position(2, 30)),
-        };
-        if let Some(end_ms) = night_end.filter(|_| begins_at_night) {
-            sessions.push(Window { start_ms: position(21, 0), end_ms });
-        }
-        let day: &[(u32, u32)] = match hours.day {
-            DaySessions::Commodity => &[
-                (position(9, 0), position(10, 15)),
-                (position(10, 30), position(11, 30)),
-                (position(13, 30), position(15, 0)),
-            ],
-            DaySessions::Index => {
-                &[(position(9, 30), position(11, 30)), (position(13, 0), position(15, 0))]
-            }
-            DaySessions::Bond => {
-                &[(position(9, 30), position(11, 30)), (position(13, 0), position(15, 15))]
-            }
-        };
-        sessions.extend(day.iter().map(|&(start_ms, end_ms)| Window { start_ms, end_ms }));
-        Self::of_sessions(&sessions)
+    pub(crate) fn new(hours: ProductHours, begins_at_night: bool) -> Self {
+        let night = hours.night.minutes().filter(|_| begins_at_night);
+        let sessions = night.into_iter().chain(hours.day.minutes().iter().copied());
+        let at = |minute: u32| position(minute / 60, minute % 60);
+        let windows = sessions.map(|(from, to)| Window { start_ms: at(from), end_ms: at(to) });
+        Self::of_sessions(&windows.collect::<Vec<_>>())
     }
 
     fn of_sessions(sessions: &[Window]) -> Self {
@@ -151,10 +106,11 @@ impl Schedule {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use shm_layout::trading_hours::{DaySessions, Night};
 
-    const RB: Hours = Hours { night: Night::To2300, day: DaySessions::Commodity };
-    const AU: Hours = Hours { night: Night::To0230, day: DaySessions::Commodity };
-    const IF: Hours = Hours { night: Night::None, day: DaySessions::Index };
+    const RB: ProductHours = ProductHours { night: Night::To2300, day: DaySessions::Commodity };
+    const AU: ProductHours = ProductHours { night: Night::To0230, day: DaySessions::Commodity };
+    const IF: ProductHours = ProductHours { night: Night::None, day: DaySessions::Index };
 
     #[test]
     fn positions_begin_in_the_evening() {
@@ -216,7 +172,7 @@ mod tests {
         ) {
             let night = [Night::None, Night::To2300, Night::To0100, Night::To0230][night];
             let day = [DaySessions::Commodity, DaySessions::Index, DaySessions::Bond][day];
-            let schedule = Schedule::new(Hours { night, day }, begins_at_night);
+            let schedule = Schedule::new(ProductHours { night, day }, begins_at_night);
             at.sort_unstable();
             let reached: Vec<_> = at.iter().filter_map(|&ms| schedule.progress(ms)).collect();
             for pair in reached.windows(2) {

@@ -67,6 +67,11 @@ pub enum CtpEventKind {
         /// Why not, if not.
         error: Option<RspError>,
     },
+    /// A tick belongs to a later trading day than the login's answer named. Told once for each such day and login.
+    LaterDay {
+        /// The tick's trading day.
+        trading_day: Date,
+    },
     /// The first tick of an instrument after its subscription.
     Ticking {
         /// The instrument.

@@ -6,12 +6,13 @@
 //! |---|---|---|
 //! | SHFE, INE at night | the next trading day | the calendar day |
 //! | DCE, GFEX at night | the next trading day | the next trading day too: no witness |
-//! | CZCE at night | the calendar day: corrected by the login's trading day | the calendar day |
+//! | CZCE at night | the calendar day: corrected by the login's trading day, see below | the calendar day |
 //! | some fronts | | empty |
 //!
-//! * **Trading day:** TradingDay as sent. At CZCE's night it is the calendar day, so the login's trading day takes its
-//!   place when that is later. The login's also stands in when none was sent. It is not taken for all ticks: a front may
-//!   roll to the next day without a new login, and last night's snapshot pushed after that would be misdated.
+//! * **Trading day:** TradingDay as sent. At CZCE's night it is the calendar day, so when the login's trading day is later,
+//!   the trading day that follows the calendar day takes its place, or the login's where that is the earlier of the
+//!   two. The login's also stands in when none was sent. It is not taken for all ticks: a front may roll to the next day
+//!   without a new login, and last night's snapshot pushed after that would be misdated.
 //! * **Calendar day:** ActionDay where it is a witness, that is, before the trading day (by no more than a month).
 //!   Otherwise by the hour: from 20:00 the trading day before; before 04:00 that day and one more; else the trading day.
 //!   The trading day before needs a calendar of holidays; without one only weekends are skipped.
@@ -20,7 +21,9 @@
 //!   day, the trading day is the next), or the last evening's tick pushed again in the morning (the day is the trading day,
 //!   the calendar day is the one before). The record does not tell them apart, so this machine's clock does, here and
 //!   nowhere else: received on that evening or later and not before the tick's own time, it is tonight's. A recording,
-//!   received years after its days, is read as pushed again.
+//!   received years after its days, is read as pushed again. The same holds for a tick of any exchange that says no trading
+//!   day at all, with the login's in its place; and what a later login would correct is left as it is when the tick
+//!   was received on the day it says, before the time it says.
 
 use shm_layout::{Date, ExchangeId, NO_TIME, TradingCalendar};
 
@@ -39,7 +42,7 @@ pub struct RawTime<'a> {
     pub exchange: ExchangeId,
     /// The trading day of the login's answer.
     pub login_trading_day: Option<Date>,
-    /// When it was received, ns since 1970-01-01 UTC. Only chooses between two days, and only in CZCE's evening.
+    /// When it was received, ns since 1970-01-01 UTC. Only chooses between two days, and only at night.
     pub receive_time_ns: i64,
     /// The trading days.
     pub calendar: &'a TradingCalendar,
@@ -103,22 +106,39 @@ fn trading_day(raw: &RawTime<'_>, time: TimeOfDay) -> Option<Date> {
     let Some(sent) = Date::from_bytes(raw.trading_day) else { return login };
     let calendar_day_sent = raw.exchange == ExchangeId::CZCE && time.is_night();
     match login {
-        Some(login) if calendar_day_sent && sent < login => Some(login),
+        // A login may be a day ahead of a snapshot: the night's own day is never later than what follows it.
+        Some(login) if calendar_day_sent && sent < login && !raw.comes_before(sent, time) => {
+            Some(login.min(day_of_night(sent, time, raw.calendar)))
+        }
         _ => Some(sent),
     }
 }
 
-/// The calendar day of a CZCE tick that says only one day in the evening, if that day is the evening's own.
+/// The trading day of a night session's tick by its calendar day. Nights are held only where no holiday follows, so this
+/// needs no list of them.
+fn day_of_night(calendar_day: Date, time: TimeOfDay, calendar: &TradingCalendar) -> Date {
+    if time.hour < NIGHT_ENDS_HOUR && calendar.is_trading_day(calendar_day) {
+        calendar_day
+    } else {
+        calendar.trading_day_after(calendar_day)
+    }
+}
+
+/// The calendar day of a tick that says only one day in the evening, if that day is the evening's own. At CZCE it is the
+/// tick's; a tick of any exchange that says no trading day has the login's.
 fn tonight_at_zhengzhou(
     raw: &RawTime<'_>,
     time: TimeOfDay,
     sent_action_day: Option<Date>,
 ) -> Option<Date> {
-    let day = Date::from_bytes(raw.trading_day)?;
+    let day = match Date::from_bytes(raw.trading_day) {
+        Some(sent) if raw.exchange == ExchangeId::CZCE => sent,
+        Some(_) => return None,
+        None => raw.login_trading_day?,
+    };
     let says_one_day = sent_action_day.is_none_or(|sent| sent == day);
     let corrected_by_login = raw.login_trading_day.is_some_and(|login| login > day);
-    let evening = raw.exchange == ExchangeId::CZCE && time.hour >= NIGHT_BEGINS_HOUR;
-    if !evening || !says_one_day || corrected_by_login {
+    if time.hour < NIGHT_BEGINS_HOUR || !says_one_day || corrected_by_login {
         return None;
     }
     let received = raw.receive_time_ns;
@@ -132,6 +152,17 @@ fn tonight_at_zhengzhou(
 /// When a day begins in Shanghai, ns since the epoch.
 fn midnight_ns(day: Date) -> i64 {
     (i64::from(day.days_since_epoch()) * DAY_S - SHANGHAI_OFFSET_S) * SECOND_NS
+}
+
+// === impl RawTime ===
+
+impl RawTime<'_> {
+    /// True when this time cannot be that day's: it was received on that very day, and earlier.
+    fn comes_before(&self, day: Date, time: TimeOfDay) -> bool {
+        let begins = midnight_ns(day);
+        let on_that_day = (begins..begins + DAY_S * SECOND_NS).contains(&self.receive_time_ns);
+        on_that_day && time.on_ns(day, 0) > self.receive_time_ns.saturating_add(CLOCKS_APART_NS)
+    }
 }
 
 fn action_day(

@@ -47,6 +47,27 @@ impl Bench {
         self.step(SessionInput::LoginAnswered(RequestId(request), Ok(day)))
     }
 
+    fn accept_day(&mut self, request: i32, day: &str) -> Vec<SessionAction> {
+        let day = Date::parse(day).ok();
+        self.step(SessionInput::LoginAnswered(RequestId(request), Ok(day)))
+    }
+
+    fn seen(&mut self, day: &str) -> Vec<SessionAction> {
+        self.step(SessionInput::LaterDaySeen(Date::parse(day).unwrap()))
+    }
+
+    fn due(&mut self, day: &str) -> Vec<SessionAction> {
+        self.step(SessionInput::LaterDayDue(Date::parse(day).unwrap()))
+    }
+
+    /// A session of 3 March 2025, with login 1.
+    fn running() -> Self {
+        let mut bench = Self::new();
+        bench.connect();
+        bench.accept(1);
+        bench
+    }
+
     fn state(&self) -> SessionState {
         self.session.report().state
     }
@@ -216,8 +237,130 @@ fn being_logged_out_leads_back_in() {
     bench.connect();
     bench.accept(1);
     assert_eq!(bench.step(SessionInput::LoggedOut), [SessionAction::Ends]);
+    assert_eq!(bench.after(1), login(2));
+    assert_eq!(bench.accept(2), [SessionAction::Begins]);
+    // It was no login that failed.
+    assert_eq!(bench.session.login_failures(), 0);
+}
+
+#[test]
+fn a_session_left_running_over_the_roll_is_logged_in_anew() {
+    for due in [false, true] {
+        let mut bench = Bench::running();
+        let sent = if due { bench.due("20250304") } else { bench.seen("20250304") };
+        assert_eq!(sent, login(2));
+        // The session goes on meanwhile.
+        assert_eq!(bench.state(), SessionState::Ready);
+        assert_eq!(bench.session.report().epoch, Epoch(1));
+        assert_eq!(bench.seen("20250304"), []);
+        assert_eq!(bench.due("20250304"), []);
+        assert_eq!(bench.accept_day(2, "20250304"), [SessionAction::Ends, SessionAction::Begins]);
+        let report = bench.session.report();
+        assert_eq!((report.state, report.epoch), (SessionState::Ready, Epoch(2)));
+        assert_eq!(report.trading_day, Date::from_yyyymmdd(20_250_304));
+        assert_eq!(bench.session.next_deadline(), None);
+        assert_eq!(bench.seen("20250304"), []);
+        assert_eq!(bench.due("20250304"), []);
+    }
+}
+
+#[test]
+fn a_front_that_refuses_a_second_login_keeps_its_session() {
+    let mut bench = Bench::running();
+    assert_eq!(bench.seen("20250304"), login(2));
+    let mut request = 2;
+    for pause in [1, 2, 4] {
+        assert_eq!(bench.refuse(request, 7), []);
+        assert_eq!(bench.state(), SessionState::Ready);
+        assert_eq!(bench.after(pause - 1), []);
+        request += 1;
+        assert_eq!(bench.after(1), login(request));
+    }
+    assert_eq!(bench.refuse(request, 7), []);
+    assert_eq!(bench.session.next_deadline(), None);
+    assert_eq!(bench.after(100_000), []);
+    assert_eq!(bench.seen("20250304"), [], "asked for already");
+    assert_eq!((bench.state(), bench.session.login_failures()), (SessionState::Ready, 4));
+    // A later moment or a later day is another matter.
+    assert_eq!(bench.due("20250304"), login(6));
+    bench.refuse(6, 7);
+    bench.after(1);
+    assert_eq!(bench.accept_day(7, "20250304"), [SessionAction::Ends, SessionAction::Begins]);
+    assert_eq!(bench.seen("20250305"), login(8));
+}
+
+#[test]
+fn a_refusal_for_good_ends_the_attempts_and_not_the_session() {
+    for error_id in [3, 63, 64, 75, 140] {
+        let mut bench = Bench::running();
+        assert_eq!(bench.due("20250304"), login(2));
+        assert_eq!(bench.refuse(2, error_id), []);
+        assert_eq!(bench.state(), SessionState::Ready);
+        assert_eq!(bench.due("20250304"), []);
+        assert_eq!(bench.seen("20250304"), []);
+        assert_eq!(bench.after(100_000), []);
+        // The next connection starts afresh.
+        bench.step(SessionInput::Disconnected(0x1001));
+        assert_eq!(bench.connect(), login(3));
+        bench.accept(3);
+        assert_eq!(bench.due("20250304"), login(4));
+    }
+}
+
+#[test]
+fn a_second_login_without_an_answer_is_sent_again_and_its_answer_may_come_late() {
+    let mut bench = Bench::running();
+    bench.seen("20250304");
+    assert_eq!(bench.after(10), []);
     assert_eq!(bench.after(1), login(3));
-    assert_eq!(bench.accept(3), [SessionAction::Begins]);
+    bench.step(SessionInput::LoginNotSent(RequestId(3), -2));
+    assert_eq!(bench.after(2), login(4));
+    assert_eq!(bench.accept_day(2, "20250304"), [SessionAction::Ends, SessionAction::Begins]);
+    assert_eq!(bench.after(100_000), []);
+    // What the others are answered means nothing any more.
+    assert_eq!(bench.accept_day(4, "20250304"), []);
+    assert_eq!(bench.session.report().epoch, Epoch(2));
+}
+
+#[test]
+fn an_answer_with_the_old_day_begins_a_session_and_asks_no_further() {
+    let mut bench = Bench::running();
+    assert_eq!(bench.seen("20250304"), login(2));
+    assert_eq!(bench.accept_day(2, "20250303"), [SessionAction::Ends, SessionAction::Begins]);
+    assert_eq!(bench.seen("20250304"), []);
+    assert_eq!(bench.after(100_000), []);
+    assert_eq!(bench.due("20250304"), login(3));
+    // An answer without a day leaves the one that is known.
+    bench.step(SessionInput::LoginAnswered(RequestId(3), Ok(None)));
+    assert_eq!(bench.session.trading_day(), Date::from_yyyymmdd(20_250_303));
+}
+
+#[test]
+fn only_a_running_session_and_a_day_that_follows_lead_to_another_login() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.due("20250304"), []);
+    bench.connect();
+    assert_eq!(bench.seen("20250304"), []);
+    bench.accept(1);
+    for day in ["20250303", "20250228", "20250404", "20991231"] {
+        assert_eq!(bench.due(day), [], "{day}");
+        assert_eq!(bench.seen(day), [], "{day}");
+    }
+    assert_eq!(bench.due("20250403"), login(2));
+    // A front that hangs up on it is one that went away.
+    assert_eq!(bench.step(SessionInput::Disconnected(0x1001)), [SessionAction::Ends]);
+    assert_eq!(bench.due("20250304"), []);
+    assert_eq!(bench.connect(), login(3));
+    assert_eq!(bench.accept_day(3, "20250304"), [SessionAction::Begins]);
+    // Without a day there is nothing to compare.
+    let mut bench = Bench::new();
+    bench.connect();
+    bench.step(SessionInput::LoginAnswered(RequestId(1), Ok(None)));
+    assert_eq!(bench.due("20250304"), []);
+}
+
+fn first_day() -> Date {
+    Date::parse("20250303").unwrap()
 }
 
 fn inputs() -> impl Strategy<Value = (u64, SessionInput)> {
@@ -226,6 +369,11 @@ fn inputs() -> impl Strategy<Value = (u64, SessionInput)> {
         (1_u64..20).prop_map(|link| SessionInput::Connected(Link(link))),
         Just(SessionInput::Disconnected(0x1001)),
         (0_i32..30).prop_map(|request| SessionInput::LoginAnswered(RequestId(request), Ok(None))),
+        (0_i32..30, 0..3).prop_map(|(request, days)| {
+            SessionInput::LoginAnswered(RequestId(request), Ok(Some(first_day().plus_days(days))))
+        }),
+        (0..4).prop_map(|days| SessionInput::LaterDaySeen(first_day().plus_days(days))),
+        (0..4).prop_map(|days| SessionInput::LaterDayDue(first_day().plus_days(days))),
         (0_i32..30, error).prop_map(|(request, error_id)| {
             let failure = LoginFailure { error_id, message: String::new() };
             SessionInput::LoginAnswered(RequestId(request), Err(failure))
@@ -247,17 +395,27 @@ proptest! {
         let mut begun = 0;
         for (millis, input) in history {
             bench.now += Duration::from_millis(millis);
+            let renews = bench.session.renewals.current.is_some()
+                || matches!(input, SessionInput::LaterDaySeen(_) | SessionInput::LaterDayDue(_));
+            let (day, epoch) = (bench.session.trading_day(), bench.session.report().epoch);
             for action in bench.step(input) {
                 match action {
                     SessionAction::Begins => { prop_assert!(!open); open = true; begun += 1; }
                     SessionAction::Ends => { prop_assert!(open); open = false; }
-                    SessionAction::Login(_) => prop_assert!(!open),
+                    // Beside a running session only a new day leads to one.
+                    SessionAction::Login(_) => prop_assert!(!open || renews),
                 }
             }
             prop_assert_eq!(open, bench.session.is_ready());
             prop_assert_eq!(bench.session.report().epoch, Epoch(begun));
+            // The day changes with the session and never without.
+            prop_assert!(day == bench.session.trading_day() || bench.session.report().epoch > epoch);
             // Nothing but a front that is expected by the library itself may leave the session without a deadline.
-            let waits = matches!(bench.state(), SessionState::Ready | SessionState::Unreachable);
+            let waits = match bench.state() {
+                SessionState::Unreachable => true,
+                SessionState::Ready => bench.session.renewals.current.is_none(),
+                _ => false,
+            };
             prop_assert_eq!(bench.session.next_deadline().is_none(), waits);
         }
         // From anywhere, a front that connects and accepts makes the session ready within a slow back-off.

@@ -55,6 +55,32 @@ impl Bench {
         self.told(CtpEventKind::Subscribed { instrument, error: None });
     }
 
+    /// A tick with its trading day and its time; of the day session, on that day.
+    fn depth_of(&self, instrument: &[u8], trading_day: &[u8; 8], time: &[u8; 8]) {
+        let layout = &Layout::newest().depth;
+        let mut bytes = vec![0; layout.size];
+        bytes[..8].copy_from_slice(trading_day);
+        bytes[401..401 + instrument.len()].copy_from_slice(instrument);
+        bytes[208..216].copy_from_slice(time);
+        self.sink.depth(&Depth::new(&bytes, layout));
+    }
+
+    fn log_in(&self, day: &str) {
+        let request = crate::ctp::event::RequestId(1);
+        self.told(CtpEventKind::LoggedIn { request, outcome: Ok(Date::parse(day).ok()) });
+    }
+
+    /// The later days told since the last call.
+    fn later_days(&mut self) -> Vec<u32> {
+        let events = std::iter::from_fn(|| self.events.try_recv());
+        events
+            .filter_map(|event| match event.kind {
+                CtpEventKind::LaterDay { trading_day } => Some(trading_day.yyyymmdd()),
+                _ => None,
+            })
+            .collect()
+    }
+
     fn depth(&self, instrument: &[u8]) {
         let layout = &Layout::newest().depth;
         let mut bytes = vec![0; layout.size];
@@ -200,6 +226,80 @@ fn the_logins_day_reaches_the_ticks() {
     let ticks = bench.published.ticks.lock().unwrap();
     let days: Vec<_> = ticks.iter().map(|tick| (tick.trading_day, tick.action_day)).collect();
     assert_eq!(days, [(20_250_303, 20_250_228); 2]);
+}
+
+#[test]
+fn a_later_day_in_a_tick_is_told_once_and_dates_what_says_no_day() {
+    let mut bench = Bench::new(false);
+    bench.told(CtpEventKind::Connected);
+    // Without a login there is nothing to be later than.
+    bench.depth_of(b"rb2505", b"20250304", b"14:59:59");
+    bench.log_in("20250303");
+    bench.depth_of(b"rb2505", b"20250303", b"14:59:59");
+    bench.depth_of(b"rb2505", b"20250228", b"14:59:59");
+    // Garbage is no day that follows.
+    bench.depth_of(b"rb2505", b"20991231", b"14:59:59");
+    assert_eq!(bench.later_days(), Vec::<u32>::new());
+    bench.take();
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:00");
+    // SR says the calendar day at night, the other nothing at all.
+    bench.depth_of(b"SR505", b"20250303", b"21:00:00");
+    bench.depth_of(b"au2506", b"\0\0\0\0\0\0\0\0", b"21:00:00");
+    // What is left of the old day keeps it.
+    bench.depth_of(b"m2505", b"20250303", b"14:59:59");
+    let days: Vec<_> = bench.take().iter().map(|t| (t.trading_day, t.action_day)).collect();
+    let (new, old) = ((20_250_304, 20_250_303), (20_250_303, 20_250_303));
+    assert_eq!(days, [new, new, new, old]);
+    assert_eq!(bench.later_days(), [20_250_304]);
+    // The login that follows settles it, and the next day is told anew.
+    bench.log_in("20250304");
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:01");
+    assert_eq!(bench.later_days(), Vec::<u32>::new());
+    bench.depth_of(b"rb2505", b"20250305", b"21:00:01");
+    assert_eq!(bench.later_days(), [20_250_305]);
+}
+
+#[test]
+fn a_login_that_still_names_the_old_day_is_believed_until_the_next_tick() {
+    let mut bench = Bench::new(false);
+    bench.log_in("20250303");
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:00");
+    bench.log_in("20250303");
+    bench.depth_of(b"SR505", b"20250303", b"09:00:00");
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:00");
+    bench.depth_of(b"SR505", b"20250303", b"21:00:00");
+    let days: Vec<_> = bench.take().iter().map(|tick| tick.trading_day).collect();
+    assert_eq!(days, [20_250_304, 20_250_303, 20_250_304, 20_250_304]);
+    assert_eq!(bench.later_days(), [20_250_304, 20_250_304]);
+}
+
+#[test]
+fn a_later_day_that_could_not_be_told_is_told_with_a_later_tick() {
+    let mut bench = Bench::new(false);
+    bench.log_in("20250303");
+    for _ in 0..EVENT_QUEUE_MAX - EVENTS_RESERVED_FOR_SESSION {
+        bench.told(CtpEventKind::HeartbeatWarning { lapse_s: 1 });
+    }
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:00");
+    assert_eq!(bench.later_days(), Vec::<u32>::new());
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:00");
+    bench.depth_of(b"rb2505", b"20250304", b"21:00:00");
+    assert_eq!(bench.later_days(), [20_250_304]);
+}
+
+#[test]
+fn snapshots_are_counted_where_they_are_published() {
+    for refuse in [false, true] {
+        let bench = Bench::new(refuse);
+        bench.told(CtpEventKind::Connected);
+        for _ in 0..3 {
+            bench.depth(b"rb2601");
+        }
+        bench.depth(b"au2512");
+        bench.republish(&["rb2601"]);
+        let counted = (bench.counters.ticks.get(), bench.counters.snapshots.get());
+        assert_eq!(counted, if refuse { (0, 0) } else { (5, 3) });
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::Subscriptions;
 use super::entry::{FrontSide, Pending};
 use crate::limits::{
     ANSWER_DEADLINE, CALLS_APART, INSTRUMENTS_PER_CALL_MAX, REFUSED_CALL_PAUSE, RETRY_SLOW,
-    UNSUBSCRIBE_ATTEMPTS_MAX,
+    TICK_DEADLINE, UNSUBSCRIBE_ATTEMPTS_MAX,
 };
 
 /// CTP's ErrorID for "no such instrument": permanent for the trading day.
@@ -104,6 +104,11 @@ impl Subscriptions {
     pub fn subscribe_answered(&mut self, now: Instant, instrument: InstrumentId, answer: Answer) {
         let Some(entry) = self.entries.get_mut(&instrument) else { return };
         entry.unanswered = entry.unanswered.saturating_sub(1);
+        // In time or late: what counts is that the front has answered since the first yes.
+        let asked_again = matches!(entry.pending, Pending::AskSent(_) | Pending::AskAgainDue(_));
+        if entry.front.owes_a_tick() && asked_again {
+            return self.asked_again_answered(now, instrument, answer);
+        }
         // Said before, or said by ticks, or asked by nobody in this session.
         if entry.front != FrontSide::Asked {
             return;
@@ -131,18 +136,40 @@ impl Subscriptions {
         self.settle(now, at, instrument);
     }
 
+    /// An instrument that was acknowledged and did not tick was asked for again, and that was answered.
+    fn asked_again_answered(&mut self, now: Instant, instrument: InstrumentId, answer: Answer) {
+        self.unschedule(instrument);
+        self.forget_attempts(instrument);
+        if let Some(entry) = self.entries.get_mut(&instrument) {
+            entry.overdue = false;
+        }
+        match answer {
+            Answer::No { error_id, message } if error_id == NO_SUCH_INSTRUMENT => {
+                self.set_front(instrument, FrontSide::Refused { error_id, message });
+            }
+            // Another no may only say that it is subscribed already: the first yes stands, and the wait begins anew.
+            Answer::Yes | Answer::No { .. } => {}
+        }
+        self.settle(now, now, instrument);
+    }
+
     /// The first tick of an instrument came; that is an answer too.
     pub fn ticked(&mut self, now: Instant, instrument: InstrumentId) {
         let Some(entry) = self.entries.get_mut(&instrument) else { return };
         // What still comes of an instrument told to stop means nothing.
-        if !matches!(entry.front, FrontSide::Asked | FrontSide::Acknowledged) {
+        if entry.front != FrontSide::Asked && !entry.front.owes_a_tick() {
             return;
         }
+        entry.silences = 0;
+        entry.overdue = false;
         self.set_front(instrument, FrontSide::Ticking);
         let Some(entry) = self.entries.get(&instrument) else { return };
         let to_make_certain = entry.wanted && matches!(entry.pending, Pending::ReleaseDue(_));
-        if to_make_certain || matches!(entry.pending, Pending::AskSent(_) | Pending::AskAgainDue(_))
-        {
+        let waits = matches!(
+            entry.pending,
+            Pending::AskSent(_) | Pending::AskAgainDue(_) | Pending::TickDue(_)
+        );
+        if to_make_certain || waits {
             self.unschedule(instrument);
             self.forget_attempts(instrument);
             self.settle(now, now, instrument);
@@ -244,23 +271,43 @@ impl Subscriptions {
         }
     }
 
-    /// Gives up on answers that are late.
+    /// Gives up on answers and first ticks that are late.
     fn expire(&mut self, now: Instant) {
         while let Some(instrument) = self.answers.pop_due(now) {
             let Some(entry) = self.entries.get_mut(&instrument) else { continue };
             let attempts = entry.attempts;
             let asked = matches!(entry.pending, Pending::AskSent(_));
             entry.pending = Pending::Nothing;
-            if asked {
+            if asked && !entry.wanted {
+                self.settle(now, now, instrument);
+            } else if entry.front.owes_a_tick() {
+                self.is_silent(now, instrument);
+            } else if asked {
+                self.asked_again += 1;
                 let quick = self.pace.is_quick(attempts);
                 let at = if quick { now } else { now + (RETRY_SLOW - ANSWER_DEADLINE) };
                 self.settle(now, at, instrument);
             } else if attempts >= UNSUBSCRIBE_ATTEMPTS_MAX {
                 self.released(now, instrument);
             } else {
+                self.asked_again += 1;
                 self.settle(now, now, instrument);
             }
         }
+    }
+
+    /// An acknowledged instrument has sent nothing in time, not even an answer where it was asked for again.
+    fn is_silent(&mut self, now: Instant, instrument: InstrumentId) {
+        let Some(entry) = self.entries.get_mut(&instrument) else { return };
+        entry.silences = entry.silences.saturating_add(1);
+        entry.overdue = true;
+        let quick = self.pace.is_quick(entry.silences);
+        let at = if quick { now } else { now + (RETRY_SLOW - TICK_DEADLINE) };
+        if !quick {
+            self.set_front(instrument, FrontSide::Silent);
+        }
+        self.asked_again += 1;
+        self.settle(now, at, instrument);
     }
 
     /// The front carries the instrument no more: it is gone, or asked for anew if it is wanted again.
@@ -270,6 +317,8 @@ impl Subscriptions {
         if let Some(entry) = self.entries.get_mut(&instrument) {
             // Whatever was asked before the release was answered before it, or never will be.
             entry.unanswered = 0;
+            entry.silences = 0;
+            entry.overdue = false;
         }
         self.set_front(instrument, FrontSide::Nothing);
         self.settle(now, now, instrument);

@@ -1,6 +1,6 @@
 //! One instrument (pure).
 
-use shm_layout::control::InstrumentState;
+use shm_layout::control::{CarryRole, InstrumentState};
 
 use super::schedule::Due;
 
@@ -13,6 +13,8 @@ pub(super) enum FrontSide {
     Asked,
     /// It said yes.
     Acknowledged,
+    /// It said yes and sends nothing, although it was asked again.
+    Silent,
     /// It sends ticks.
     Ticking,
     /// It was told to stop and has not answered: it may still be sending. What it was before stands here for the case
@@ -27,6 +29,7 @@ pub(super) enum FrontSide {
 pub(super) enum Carried {
     Asked,
     Acknowledged,
+    Silent,
     Ticking,
 }
 
@@ -36,10 +39,12 @@ pub(super) enum Pending {
     Nothing,
     /// To be subscribed for the first time, as soon as there is room.
     AskDue(Due),
-    /// To be subscribed again, since no answer came. Needs no room: it is counted already.
+    /// To be subscribed again, since no answer or no tick came. Needs no room: it is counted already.
     AskAgainDue(Due),
     /// Subscribe sent, until the answer is late.
     AskSent(Due),
+    /// Acknowledged, until the first tick is late.
+    TickDue(Due),
     /// To be unsubscribed.
     ReleaseDue(Due),
     /// Unsubscribe sent, until the answer is late.
@@ -50,6 +55,7 @@ pub(super) enum Pending {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) wanted: bool,
+    pub(super) role: CarryRole,
     pub(super) front: FrontSide,
     pub(super) pending: Pending,
     /// Calls without a good answer, of the kind under way.
@@ -57,6 +63,10 @@ pub(super) struct Entry {
     /// Subscribe requests whose answer may still come. More than one after an answer was late: a refusal then does not
     /// say which of them it refuses.
     pub(super) unanswered: u32,
+    /// How often in this session the acknowledged instrument's first tick, or the answer to asking for it again, was late.
+    pub(super) silences: u32,
+    /// Acknowledged, its first tick was late, and asking again has led to nothing yet.
+    pub(super) overdue: bool,
 }
 
 // === impl FrontSide ===
@@ -64,7 +74,7 @@ pub(super) struct Entry {
 impl FrontSide {
     /// True when the front may be sending it, so that it takes one of the connection's places.
     pub(super) const fn takes_a_place(&self) -> bool {
-        matches!(self, Self::Asked | Self::Acknowledged | Self::Ticking | Self::Releasing { .. })
+        !matches!(self, Self::Nothing | Self::Refused { .. })
     }
 
     /// What it is once it was told to stop; unchanged when it carries nothing.
@@ -72,6 +82,7 @@ impl FrontSide {
         let before = match self {
             Self::Asked => Carried::Asked,
             Self::Acknowledged => Carried::Acknowledged,
+            Self::Silent => Carried::Silent,
             Self::Ticking => Carried::Ticking,
             Self::Nothing | Self::Refused { .. } | Self::Releasing { .. } => return self.clone(),
         };
@@ -83,6 +94,7 @@ impl FrontSide {
         match self {
             Self::Releasing { before: Carried::Asked } => Self::Asked,
             Self::Releasing { before: Carried::Acknowledged } => Self::Acknowledged,
+            Self::Releasing { before: Carried::Silent } => Self::Silent,
             Self::Releasing { before: Carried::Ticking } => Self::Ticking,
             other => other.clone(),
         }
@@ -90,6 +102,11 @@ impl FrontSide {
 
     pub(super) const fn is_acknowledged(&self) -> bool {
         matches!(self, Self::Acknowledged | Self::Ticking)
+    }
+
+    /// True when it said yes and no tick has come.
+    pub(super) const fn owes_a_tick(&self) -> bool {
+        matches!(self, Self::Acknowledged | Self::Silent)
     }
 
     pub(super) const fn is_refused(&self) -> bool {
@@ -100,13 +117,16 @@ impl FrontSide {
 // === impl Entry ===
 
 impl Entry {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(role: CarryRole) -> Self {
         Self {
             wanted: true,
+            role,
             front: FrontSide::Nothing,
             pending: Pending::Nothing,
             attempts: 0,
             unanswered: 0,
+            silences: 0,
+            overdue: false,
         }
     }
 
@@ -122,6 +142,7 @@ impl Entry {
             FrontSide::Nothing | FrontSide::Releasing { .. } => InstrumentState::Waiting,
             FrontSide::Asked => InstrumentState::Requested,
             FrontSide::Acknowledged => InstrumentState::Acknowledged,
+            FrontSide::Silent => InstrumentState::Silent,
             FrontSide::Ticking => InstrumentState::Ticking,
             FrontSide::Refused { error_id, message } => {
                 InstrumentState::Refused { error_id: *error_id, message: message.clone() }

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shm_layout::control::InstrumentState;
+use shm_layout::control::{Carry, InstrumentReport, InstrumentState};
 
 use super::*;
-use crate::limits::{ANSWER_DEADLINE, CALLS_APART, INSTRUMENTS_PER_CALL_MAX};
+use crate::limits::{ANSWER_DEADLINE, CALLS_APART, INSTRUMENTS_PER_CALL_MAX, TICK_DEADLINE};
 
 fn id(text: &str) -> InstrumentId {
     InstrumentId::parse(text).unwrap()
@@ -17,15 +17,19 @@ fn ids(texts: &[&str]) -> Vec<InstrumentId> {
     texts.iter().map(|text| id(text)).collect()
 }
 
+fn carry(texts: &[&str]) -> Vec<Carry> {
+    texts.iter().map(|text| Carry::primary(id(text))).collect()
+}
+
 fn whole(generation: u64, instruments: &[&str]) -> Assignment {
-    Assignment::Whole { generation: Generation(generation), instruments: ids(instruments) }
+    Assignment::Whole { generation: Generation(generation), instruments: carry(instruments) }
 }
 
 fn change(generation: u64, add: &[&str], remove: &[&str]) -> Assignment {
     Assignment::Change {
         generation: Generation(generation),
         after: Generation(generation - 1),
-        add: ids(add),
+        add: carry(add),
         remove: ids(remove),
     }
 }
@@ -200,7 +204,9 @@ fn an_answer_that_does_not_come_is_asked_for_again_for_ever() {
     bench.now += Duration::from_secs(30);
     bench.yes("a1");
     assert_eq!(bench.state("a1"), InstrumentState::Acknowledged);
+    bench.tick("a1");
     assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
+    assert_eq!(bench.subscriptions.asked_again(), 6);
 }
 
 #[test]
@@ -247,6 +253,7 @@ fn a_refusal_that_comes_late_does_not_hide_the_next_requests_success() {
     bench.no("a1", 99);
     bench.yes("a1");
     assert_eq!(bench.state("a1"), InstrumentState::Acknowledged);
+    bench.tick("a1");
     assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
 }
 
@@ -329,8 +336,8 @@ fn a_full_connection_makes_the_rest_wait_and_take_the_place_of_the_released() {
     let mut bench = Bench::ready(2);
     bench.assign(whole(1, &["a1", "b1", "c1"]));
     assert_eq!(bench.call(), subscribe(&["a1", "b1"]));
-    bench.yes("a1");
-    bench.yes("b1");
+    bench.tick("a1");
+    bench.tick("b1");
     assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
     assert_eq!(bench.state("c1"), InstrumentState::Waiting);
     assert_eq!(bench.subscriptions.census().waiting_for_room, 1);
@@ -379,7 +386,8 @@ fn an_assignment_beyond_all_bounds_is_refused_after_its_releases() {
     assert_eq!(bench.call(), subscribe(&["a1", "b1"]));
     bench.yes("a1");
     bench.yes("b1");
-    let instruments = (0..=ASSIGNED_INSTRUMENTS_MAX).map(|n| id(&format!("x{n}"))).collect();
+    let instruments =
+        (0..=ASSIGNED_INSTRUMENTS_MAX).map(|n| Carry::primary(id(&format!("x{n}")))).collect();
     let too_large = Assignment::Whole { generation: Generation(2), instruments };
     assert_eq!(bench.subscriptions.assign(bench.now, too_large), Err(AssignmentError::TooLarge));
     assert_eq!(bench.subscriptions.generation(), Some(Generation(1)));
@@ -387,7 +395,7 @@ fn an_assignment_beyond_all_bounds_is_refused_after_its_releases() {
     let too_large = Assignment::Change {
         generation: Generation(2),
         after: Generation(1),
-        add: (0..=ASSIGNED_INSTRUMENTS_MAX).map(|n| id(&format!("x{n}"))).collect(),
+        add: (0..=ASSIGNED_INSTRUMENTS_MAX).map(|n| Carry::primary(id(&format!("x{n}")))).collect(),
         remove: vec![],
     };
     assert_eq!(bench.subscriptions.assign(bench.now, too_large), Err(AssignmentError::TooLarge));
@@ -399,7 +407,9 @@ fn what_an_assignment_releases_makes_room_for_what_it_adds() {
     let mut bench = Bench::new(10);
     let full = |generation: u64, prefix: &str| Assignment::Whole {
         generation: Generation(generation),
-        instruments: (0..ASSIGNED_INSTRUMENTS_MAX).map(|n| id(&format!("{prefix}{n}"))).collect(),
+        instruments: (0..ASSIGNED_INSTRUMENTS_MAX)
+            .map(|n| Carry::primary(id(&format!("{prefix}{n}"))))
+            .collect(),
     };
     bench.assign(full(1, "x"));
     bench.assign(full(2, "y"));
@@ -478,9 +488,9 @@ fn a_refusal_beside_late_answers_gives_way_to_a_yes_or_a_tick() {
         bench.no("a1", 99);
         if late_yes {
             bench.yes("a1");
-        } else {
-            bench.tick("a1");
+            assert_eq!(bench.call_within(TICK_DEADLINE - CALLS_APART), None);
         }
+        bench.tick("a1");
         assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
     }
 }
@@ -495,9 +505,249 @@ fn the_inventory_is_whole_and_says_the_rest_as_changes() {
     let first = bench.subscriptions.inventory(1);
     assert_eq!(
         first,
-        [InstrumentReport { instrument: id("a1"), state: InstrumentState::Acknowledged }]
+        [InstrumentReport {
+            instrument: id("a1"),
+            state: InstrumentState::Acknowledged,
+            role: CarryRole::Primary
+        }]
     );
     assert_eq!(bench.changes(), [("c1".into(), InstrumentState::Requested)]);
+}
+
+/// A bench whose front has said yes to these and sent nothing.
+fn acknowledged(places: usize, instruments: &[&str]) -> Bench {
+    let mut bench = Bench::ready(places);
+    bench.assign(whole(1, instruments));
+    bench.call();
+    instruments.iter().for_each(|instrument| bench.yes(instrument));
+    bench
+}
+
+#[test]
+fn a_front_that_says_yes_and_sends_nothing_is_asked_again_for_ever() {
+    let mut bench = acknowledged(10, &["a1"]);
+    let mut said = bench.now;
+    for (pause, state) in [
+        (10, InstrumentState::Acknowledged),
+        (10, InstrumentState::Acknowledged),
+        (10, InstrumentState::Acknowledged),
+        (60, InstrumentState::Silent),
+        (60, InstrumentState::Silent),
+    ] {
+        assert_eq!(bench.call_within(Duration::from_secs(61)), subscribe(&["a1"]));
+        assert_eq!((bench.now - said).as_secs(), pause);
+        assert_eq!(bench.state("a1"), state);
+        said = bench.now;
+        bench.yes("a1");
+        assert_eq!(bench.state("a1"), state, "the answer alone changes nothing");
+    }
+    assert_eq!(bench.subscriptions.asked_again(), 5);
+    bench.changes();
+    // A tick ends it, however late.
+    bench.now += Duration::from_secs(5);
+    bench.tick("a1");
+    assert_eq!(bench.changes(), [("a1".into(), InstrumentState::Ticking)]);
+    assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
+}
+
+#[test]
+fn a_front_that_does_not_even_answer_the_second_time_is_asked_at_the_same_pace() {
+    let mut bench = acknowledged(10, &["a1"]);
+    let mut said = bench.now;
+    for pause in [10, 10, 10, 60, 60] {
+        assert_eq!(bench.call_within(Duration::from_secs(61)), subscribe(&["a1"]));
+        assert_eq!((bench.now - said).as_secs(), pause);
+        said = bench.now;
+    }
+    assert_eq!(bench.state("a1"), InstrumentState::Silent);
+    // An answer that is late by now is none any more, and a tick still is.
+    bench.tick("a1");
+    bench.yes("a1");
+    assert_eq!(bench.state("a1"), InstrumentState::Ticking);
+    assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
+}
+
+#[test]
+fn a_tick_in_time_leaves_it_at_one_question() {
+    for before_the_answer in [true, false] {
+        let mut bench = acknowledged(10, &["a1"]);
+        assert_eq!(bench.call_within(TICK_DEADLINE), subscribe(&["a1"]));
+        if !before_the_answer {
+            bench.yes("a1");
+        }
+        bench.tick("a1");
+        bench.yes("a1");
+        assert_eq!(bench.state("a1"), InstrumentState::Ticking);
+        assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
+        assert_eq!(bench.subscriptions.census().acknowledged, 1);
+    }
+}
+
+#[test]
+fn the_silent_keeps_its_place_and_gives_it_back_when_released() {
+    let mut bench = acknowledged(1, &["a1"]);
+    bench.assign(change(2, &["b1"], &[]));
+    for _ in 0..5 {
+        assert_eq!(bench.call_within(Duration::from_secs(61)), subscribe(&["a1"]));
+        bench.yes("a1");
+    }
+    assert_eq!(bench.state("a1"), InstrumentState::Silent);
+    assert_eq!(
+        bench.subscriptions.census(),
+        Census { carried: 2, acknowledged: 0, waiting_for_room: 1 }
+    );
+    bench.assign(change(3, &[], &["a1"]));
+    assert_eq!(bench.call(), unsubscribe(&["a1"]));
+    bench.subscriptions.unsubscribe_answered(bench.now, id("a1"));
+    assert_eq!(bench.call(), subscribe(&["b1"]));
+    // Wanted again, it has all its quick retries again.
+    bench.no("b1", 16);
+    bench.assign(change(4, &["a1"], &[]));
+    assert_eq!(bench.call(), subscribe(&["a1"]));
+    bench.yes("a1");
+    assert_eq!(bench.call_within(TICK_DEADLINE), subscribe(&["a1"]));
+    assert_eq!(bench.state("a1"), InstrumentState::Acknowledged);
+}
+
+#[test]
+fn only_a_final_no_takes_back_a_yes() {
+    let mut bench = acknowledged(10, &["a1", "b1"]);
+    assert_eq!(bench.call_within(TICK_DEADLINE), subscribe(&["a1", "b1"]));
+    bench.no("a1", 99);
+    bench.no("b1", 16);
+    assert_eq!(bench.state("a1"), InstrumentState::Acknowledged);
+    assert_eq!(bench.state("b1"), InstrumentState::Refused { error_id: 16, message: "no".into() });
+    assert_eq!(bench.subscriptions.places_taken, 1);
+    assert_eq!(bench.call_within(TICK_DEADLINE), subscribe(&["a1"]));
+}
+
+#[test]
+fn a_new_session_has_all_its_patience_again() {
+    let mut bench = acknowledged(10, &["a1"]);
+    for _ in 0..4 {
+        assert_eq!(bench.call_within(Duration::from_secs(61)), subscribe(&["a1"]));
+        bench.yes("a1");
+    }
+    assert_eq!(bench.state("a1"), InstrumentState::Silent);
+    bench.begin("20250303");
+    assert_eq!(bench.call(), subscribe(&["a1"]));
+    bench.yes("a1");
+    assert_eq!(bench.call_within(TICK_DEADLINE), subscribe(&["a1"]));
+    assert_eq!(bench.state("a1"), InstrumentState::Acknowledged);
+}
+
+#[test]
+fn what_is_released_while_it_is_asked_for_again_is_released() {
+    let mut bench = acknowledged(10, &["a1"]);
+    assert_eq!(bench.call_within(TICK_DEADLINE), subscribe(&["a1"]));
+    bench.assign(change(2, &[], &["a1"]));
+    assert_eq!(bench.call(), None, "the question is unanswered");
+    bench.yes("a1");
+    assert_eq!(bench.call(), unsubscribe(&["a1"]));
+    // A tick that comes now changes nothing about it.
+    bench.tick("a1");
+    bench.subscriptions.unsubscribe_answered(bench.now, id("a1"));
+    assert_eq!(bench.subscriptions.census(), Census::default());
+}
+
+#[test]
+fn the_library_may_refuse_the_second_question_too() {
+    let mut bench = acknowledged(10, &["a1"]);
+    let call = bench.call_within(TICK_DEADLINE).unwrap();
+    assert_eq!(Some(&call), subscribe(&["a1"]).as_ref());
+    bench.subscriptions.call_refused(bench.now, &call);
+    let refused_at = bench.now;
+    assert_eq!(bench.call_within(Duration::from_secs(2)), Some(call));
+    assert_eq!(bench.now - refused_at, Duration::from_secs(1));
+    assert_eq!(bench.state("a1"), InstrumentState::Acknowledged);
+}
+
+fn report(text: &str, state: InstrumentState, role: CarryRole) -> InstrumentReport {
+    InstrumentReport { instrument: id(text), state, role }
+}
+
+fn change_role(generation: u64, carry: Carry) -> Assignment {
+    let after = Generation(generation - 1);
+    Assignment::Change {
+        generation: Generation(generation),
+        after,
+        add: vec![carry],
+        remove: vec![],
+    }
+}
+
+#[test]
+fn a_change_of_role_is_said_and_asks_the_front_for_nothing() {
+    let mut bench = Bench::ready(10);
+    bench.assign(whole(1, &["a1"]));
+    bench.call();
+    bench.tick("a1");
+    bench.changes();
+    bench.assign(change_role(2, Carry::standby(id("a1"))));
+    assert_eq!(bench.subscriptions.role(&id("a1")), Some(CarryRole::Standby));
+    let standby = report("a1", InstrumentState::Ticking, CarryRole::Standby);
+    assert_eq!(bench.subscriptions.take_changes(10), [standby]);
+    // Said once, and not again for what it is already.
+    bench.assign(change_role(3, Carry::standby(id("a1"))));
+    assert!(!bench.subscriptions.has_changes());
+    let primary = Assignment::Whole {
+        generation: Generation(4),
+        instruments: vec![Carry::primary(id("a1"))],
+    };
+    bench.assign(primary);
+    let primary = report("a1", InstrumentState::Ticking, CarryRole::Primary);
+    assert_eq!(bench.subscriptions.take_changes(10), [primary]);
+    assert_eq!(bench.call_within(Duration::from_secs(3600)), None);
+}
+
+#[test]
+fn what_is_released_is_standby_and_may_come_back_as_anything() {
+    let mut bench = Bench::ready(10);
+    bench.assign(whole(1, &["a1"]));
+    bench.call();
+    bench.tick("a1");
+    bench.changes();
+    bench.assign(change(2, &[], &["a1"]));
+    // From the moment it is unwanted, not only from the front's answer on.
+    assert_eq!(bench.subscriptions.entries[&id("a1")].role, CarryRole::Standby);
+    assert_eq!(bench.subscriptions.role(&id("a1")), None);
+    assert_eq!(bench.call(), unsubscribe(&["a1"]));
+    bench.subscriptions.unsubscribe_answered(bench.now, id("a1"));
+    let released = report("a1", InstrumentState::Released, CarryRole::Standby);
+    assert_eq!(bench.subscriptions.take_changes(10), [released]);
+    // Let go and taken back before the front heard of it.
+    bench.assign(change(3, &["a1"], &[]));
+    bench.call();
+    bench.tick("a1");
+    bench.assign(change(4, &[], &["a1"]));
+    bench.assign(change_role(5, Carry::standby(id("a1"))));
+    let standby = report("a1", InstrumentState::Ticking, CarryRole::Standby);
+    assert_eq!(bench.subscriptions.take_changes(10), [standby]);
+}
+
+#[test]
+fn roles_outlive_sessions_and_stand_in_the_inventory() {
+    let mut bench = Bench::ready(10);
+    let instruments = vec![Carry::primary(id("a1")), Carry::standby(id("b1"))];
+    bench.assign(Assignment::Whole { generation: Generation(1), instruments });
+    bench.call();
+    bench.subscriptions.session_ends();
+    let inventory = |bench: &mut Bench, state: InstrumentState| {
+        assert_eq!(
+            bench.subscriptions.inventory(10),
+            [
+                report("a1", state.clone(), CarryRole::Primary),
+                report("b1", state, CarryRole::Standby)
+            ]
+        );
+    };
+    inventory(&mut bench, InstrumentState::Waiting);
+    bench.begin("20250304");
+    bench.call();
+    inventory(&mut bench, InstrumentState::Requested);
+    bench.tick("a1");
+    let ticking = report("a1", InstrumentState::Ticking, CarryRole::Primary);
+    assert_eq!(bench.subscriptions.take_changes(10), [ticking]);
 }
 
 /// What may happen, in any order.
@@ -510,6 +760,7 @@ enum Happening {
     Deliver,
     LoseAnswer,
     Tick(usize),
+    Mute(usize),
     Disconnect,
     Connect,
     EventsLost,
@@ -542,6 +793,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         5 => Just(Happening::Deliver),
         2 => Just(Happening::LoseAnswer),
         2 => (0_usize..8).prop_map(Happening::Tick),
+        1 => (0_usize..8).prop_map(Happening::Mute),
         1 => Just(Happening::Disconnect),
         1 => Just(Happening::Connect),
         1 => Just(Happening::EventsLost),
@@ -565,6 +817,12 @@ struct World {
     carried: BTreeSet<InstrumentId>,
     /// Told the worker that it is subscribed, in this session.
     known: BTreeSet<InstrumentId>,
+    /// When it was last asked for these.
+    asked: BTreeMap<InstrumentId, Instant>,
+    /// Of these, those whose tick has come.
+    ticked: BTreeSet<InstrumentId>,
+    /// The front says yes to these and sends nothing.
+    mute: BTreeSet<InstrumentId>,
     saying: VecDeque<Said>,
 }
 
@@ -579,6 +837,9 @@ impl World {
             connected: false,
             carried: BTreeSet::new(),
             known: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            ticked: BTreeSet::new(),
+            mute: BTreeSet::new(),
             saying: VecDeque::new(),
         }
     }
@@ -591,6 +852,7 @@ impl World {
     fn want(&mut self, add: Vec<InstrumentId>, remove: Vec<InstrumentId>) {
         self.generation += 1;
         let generation = Generation(self.generation);
+        let add = add.into_iter().map(Carry::primary).collect();
         let assignment = if self.generation == 1 {
             Assignment::Whole { generation, instruments: add }
         } else {
@@ -616,10 +878,18 @@ impl World {
                 self.saying.pop_front();
             }
             Happening::Tick(number) => self.tick(Self::instrument(number)),
+            Happening::Mute(number) => {
+                let instrument = Self::instrument(number);
+                if !self.mute.remove(&instrument) {
+                    self.mute.insert(instrument);
+                }
+            }
             Happening::Disconnect => {
                 self.connected = false;
                 self.carried.clear();
                 self.known.clear();
+                self.asked.clear();
+                self.ticked.clear();
                 self.saying.clear();
                 self.bench.subscriptions.session_ends();
             }
@@ -630,6 +900,8 @@ impl World {
             Happening::Connect => {}
             Happening::EventsLost => {
                 self.saying.clear();
+                // What is unanswered may be asked again at once.
+                self.asked.clear();
                 self.bench.subscriptions.ask_again(self.bench.now);
             }
         }
@@ -650,7 +922,16 @@ impl World {
         match call {
             Call::Subscribe(instruments) => {
                 for instrument in instruments {
-                    prop_assert!(!self.known.contains(&instrument), "subscribed twice");
+                    prop_assert!(
+                        !self.ticked.contains(&instrument),
+                        "ticks and is asked for again"
+                    );
+                    let now = self.bench.now;
+                    if let Some(last) = self.asked.insert(instrument, now)
+                        && self.known.contains(&instrument)
+                    {
+                        prop_assert!(now - last >= TICK_DEADLINE, "asked again without patience");
+                    }
                     let exists = instrument != id("none");
                     match fate {
                         Fate::DroppedByFront => {}
@@ -667,6 +948,7 @@ impl World {
                 for instrument in instruments {
                     self.carried.remove(&instrument);
                     self.known.remove(&instrument);
+                    self.ticked.remove(&instrument);
                     self.saying.push_back(Said::Gone(instrument));
                 }
             }
@@ -691,8 +973,12 @@ impl World {
     }
 
     fn tick(&mut self, instrument: InstrumentId) {
-        if self.carried.contains(&instrument) {
+        if self.carried.contains(&instrument) && !self.mute.contains(&instrument) {
             self.bench.tick(instrument.as_str());
+            let entry = self.bench.subscriptions.entries.get(&instrument);
+            if entry.is_some_and(|entry| entry.front == FrontSide::Ticking) {
+                self.ticked.insert(instrument);
+            }
         }
     }
 
@@ -713,13 +999,19 @@ impl World {
         prop_assert_eq!(self.carried.len(), exist.len().min(PLACES));
         prop_assert!(self.carried.is_subset(&exist));
         for instrument in &self.carried {
-            prop_assert_eq!(self.bench.state(instrument.as_str()), InstrumentState::Ticking);
+            let mute = self.mute.contains(instrument);
+            let state = if mute { InstrumentState::Silent } else { InstrumentState::Ticking };
+            // What ticked before its front fell silent has ticked.
+            let expected =
+                if self.ticked.contains(instrument) { InstrumentState::Ticking } else { state };
+            prop_assert_eq!(self.bench.state(instrument.as_str()), expected);
         }
         let census = self.bench.subscriptions.census();
         // What exists nowhere is refused, unless it still waits for room.
         prop_assert!((exist.len()..=self.wanted.len()).contains(&census.carried));
         prop_assert!(census.carried == exist.len() || exist.len() >= PLACES);
-        prop_assert_eq!(census.acknowledged, self.carried.len());
+        let silent = self.carried.iter().filter(|i| !self.ticked.contains(i)).count();
+        prop_assert_eq!(census.acknowledged, self.carried.len() - silent);
         Ok(())
     }
 }
@@ -732,6 +1024,14 @@ proptest! {
             world.step(happening)?;
         }
         world.calm_down()?;
+        // And should the silent speak after all, they tick, too.
+        world.mute.clear();
+        for number in 0..8 {
+            world.step(Happening::Tick(number))?;
+        }
+        for instrument in &world.carried {
+            prop_assert_eq!(world.bench.state(instrument.as_str()), InstrumentState::Ticking);
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shm_layout::control::InstrumentState;
-use shm_layout::{Date, Epoch, Generation};
+use shm_layout::control::{Carry, InstrumentState};
+use shm_layout::{Date, Epoch, Generation, ShanghaiTime, TradingCalendar};
 
 use super::*;
 use crate::ctp::event::Link;
@@ -46,9 +46,12 @@ impl Front for Notes {
     }
 }
 
+const HOUR_MS: i64 = 3_600_000;
+
 struct Bench {
     worker: Worker<Notes>,
     now: Instant,
+    unix_ms: i64,
     link: u64,
 }
 
@@ -70,8 +73,10 @@ impl Bench {
         };
         let session = Session::new(settings, now);
         let subscriptions = Subscriptions::new(10, pace);
-        let worker = Worker::new(identity, Notes::default(), session, subscriptions);
-        Self { worker, now, link: 0 }
+        let day_roll = Some(DayRoll::new(TradingCalendar::default()));
+        let worker = Worker::new(identity, Notes::default(), session, subscriptions, day_roll);
+        let day = Date::parse("20250303").unwrap();
+        Self { worker, now, unix_ms: ShanghaiTime::unix_ms(day, 10 * HOUR_MS), link: 0 }
     }
 
     fn say(&mut self, kind: CtpEventKind) {
@@ -86,15 +91,21 @@ impl Bench {
         self.say(CtpEventKind::LoggedIn { request: RequestId(request), outcome });
     }
 
+    fn accept_day(&mut self, request: i32, day: &str) {
+        let outcome = Ok(Date::parse(day).ok());
+        self.say(CtpEventKind::LoggedIn { request: RequestId(request), outcome });
+    }
+
     fn assign(&mut self, generation: u64, instruments: &[&str]) {
-        let instruments = instruments.iter().map(|text| id(text)).collect();
+        let instruments = instruments.iter().map(|text| Carry::primary(id(text))).collect();
         let assignment = Assignment::Whole { generation: Generation(generation), instruments };
         self.worker.assign(self.now, assignment).unwrap();
     }
 
     fn after(&mut self, millis: u64) -> Vec<String> {
         self.now += Duration::from_millis(millis);
-        self.worker.do_what_is_due(self.now);
+        self.unix_ms += i64::try_from(millis).unwrap();
+        self.worker.do_what_is_due(self.now, self.unix_ms);
         std::mem::take(&mut self.worker.front.calls)
     }
 }
@@ -147,6 +158,103 @@ fn requests_the_library_does_not_take_are_made_again() {
     bench.worker.front.code = 0;
     assert_eq!(bench.after(999), Vec::<String>::new());
     assert_eq!(bench.after(1), ["subscribe a1"]);
+}
+
+#[test]
+fn ticks_of_the_next_day_lead_to_a_login_that_subscribes_everything_anew() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1", "b1"]);
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    assert_eq!(bench.after(0), ["login 1", "subscribe a1 b1"]);
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    let error = Some(RspError::new(16, "no such instrument"));
+    bench.say(CtpEventKind::Subscribed { instrument: Some(id("b1")), error });
+    let trading_day = Date::parse("20250304").unwrap();
+    bench.say(CtpEventKind::LaterDay { trading_day });
+    assert_eq!(bench.after(0), ["login 2"]);
+    // Until the answer comes, everything is as it was.
+    assert_eq!(bench.worker.session_report().epoch, Epoch(1));
+    assert_eq!(bench.worker.stats(&Counters::default()).acknowledged, 1);
+    bench.accept_day(2, "20250304");
+    let report = bench.worker.session_report();
+    assert_eq!((report.epoch, report.trading_day), (Epoch(2), Some(trading_day)));
+    // What was refused for the day before is asked for again, too.
+    assert_eq!(bench.after(200), ["subscribe a1 b1"]);
+    let stats = bench.worker.stats(&Counters::default());
+    assert_eq!((stats.logins, stats.disconnects, stats.login_failures), (2, 0, 0));
+}
+
+#[test]
+fn the_clock_leads_to_a_login_before_the_next_session() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1"]);
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    assert_eq!(bench.after(0), ["login 1", "subscribe a1"]);
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    // From 10:00 to just before 20:30, as often as the worker itself wants to be asked.
+    let mut calls = Vec::new();
+    while calls.is_empty() {
+        let wait = bench.worker.next_deadline().unwrap() - bench.now;
+        calls = bench.after(u64::try_from(wait.as_millis()).unwrap());
+    }
+    assert_eq!(calls, ["login 2"]);
+    let of_day = ShanghaiTime::at(bench.unix_ms).unwrap().ms_of_day;
+    assert!((20 * HOUR_MS + HOUR_MS / 2..20 * HOUR_MS + HOUR_MS * 3 / 4).contains(&of_day));
+    // The front has not rolled: its answer is taken for a new session of the old day, and 20:52 is the next try.
+    bench.accept_day(2, "20250303");
+    assert_eq!(bench.after(200), ["subscribe a1"]);
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    assert_eq!(bench.after(20 * 60_000), Vec::<String>::new());
+    assert_eq!(bench.after(3 * 60_000), ["login 3"]);
+    bench.accept_day(3, "20250304");
+    assert_eq!(bench.after(200), ["subscribe a1"]);
+    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
+    // The night, and the next day's moments: all is well.
+    assert_eq!(bench.after(12 * 3_600_000), Vec::<String>::new());
+    assert_eq!(bench.after(10 * 60_000), Vec::<String>::new());
+}
+
+#[test]
+fn a_library_with_a_clock_of_its_own_is_left_alone() {
+    let mut bench = Bench::new();
+    bench.worker.day_roll = None;
+    bench.say(CtpEventKind::Connected);
+    bench.accept(1);
+    assert_eq!(bench.after(0), ["login 1"]);
+    assert_eq!(bench.worker.next_deadline(), None);
+    for _ in 0..48 {
+        assert_eq!(bench.after(1_800_000), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_counted() {
+    let mut bench = Bench::new();
+    bench.assign(1, &["a1"]);
+    bench.worker.front.code = -3;
+    bench.say(CtpEventKind::Connected);
+    bench.after(0);
+    bench.worker.front.code = 0;
+    bench.after(1000);
+    let error = RspError::new(7, "not yet");
+    bench.say(CtpEventKind::LoggedIn { request: RequestId(2), outcome: Err(error) });
+    bench.after(2000);
+    bench.accept(3);
+    bench.worker.front.code = -2;
+    bench.after(0);
+    bench.worker.front.code = 0;
+    // Not answered in time, then answered and silent.
+    assert_eq!(bench.after(1000), ["subscribe a1"]);
+    assert_eq!(bench.after(10_000), ["subscribe a1"]);
+    bench.say(CtpEventKind::Subscribed { instrument: Some(id("a1")), error: None });
+    assert_eq!(bench.after(10_000), ["subscribe a1"]);
+    let counters = Counters::default();
+    counters.snapshots.add_one();
+    let stats = bench.worker.stats(&counters);
+    assert_eq!((stats.calls_refused, stats.login_failures), (2, 2));
+    assert_eq!((stats.asked_again, stats.snapshots), (2, 1));
 }
 
 #[test]

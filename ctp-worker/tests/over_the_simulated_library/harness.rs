@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use shm_layout::control::{
-    self, Assignment, FrameReader, FrameWriter, FromWorker, HelloReply, InstrumentState, Role,
-    SessionState, ToWorker, WorkerHello, WorkerStats,
+    self, Assignment, Carry, FrameReader, FrameWriter, FromWorker, HelloReply, InstrumentState,
+    Role, SessionState, ToWorker, WorkerHello, WorkerStats,
 };
 use shm_layout::ring::{RingNode, TickReader, TickSource, remove_remains};
 use shm_layout::{ConnectionId, FleetPaths, Generation, Instance, InstrumentId, Tick};
@@ -180,7 +180,7 @@ impl Worker {
     }
 
     pub(crate) async fn assign(&mut self, generation: u64, instruments: &[&str]) {
-        let instruments = instruments.iter().map(|text| id(text)).collect();
+        let instruments = instruments.iter().map(|text| Carry::primary(id(text))).collect();
         let generation = Generation(generation);
         self.say(ToWorker::Assign(Assignment::Whole { generation, instruments })).await;
     }

@@ -1,5 +1,6 @@
 //! The real binary over the simulated library: from a login to a tick in the ring, and what goes wrong on the way.
 
+mod day_roll;
 mod harness;
 
 use harness::{Fleet, WATCHDOG, id};
@@ -234,6 +235,23 @@ fn what_is_released_ticks_no_more_and_may_come_back() {
         assert!(is_snapshot(
             back.iter().find(|tick| tick.instrument() == Ok(id("rb2505"))).expect("it is there")
         ));
+    });
+}
+
+#[test]
+fn an_instrument_that_is_acknowledged_and_sends_nothing_is_silent_until_it_ticks() {
+    run(async {
+        let mut fleet = Fleet::new();
+        let script = r#"{"rate":200,"faults":[{"do":"silent","for_ms":12000}]}"#;
+        let mut command = fleet.command(script);
+        command.args(["--quick-retries", "0"]);
+        fleet.start_command(command);
+        let mut worker = fleet.accept().await;
+        worker.assign(1, &["rb2505"]).await;
+        worker.instrument_until("rb2505", |state| *state == InstrumentState::Acknowledged).await;
+        worker.instrument_until("rb2505", |state| *state == InstrumentState::Silent).await;
+        worker.instrument_until("rb2505", TICKING).await;
+        worker.stats_until(|stats| (stats.asked_again, stats.acknowledged) == (1, 1)).await;
     });
 }
 

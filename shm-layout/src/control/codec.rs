@@ -45,14 +45,17 @@ pub(super) fn decode<M: DeserializeOwned>(body: &[u8]) -> Result<M, CodecError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Assignment, ToWorker};
+    use crate::control::{Assignment, Carry, ToWorker};
     use crate::{Generation, InstrumentId};
     use proptest::prelude::*;
 
     fn assignment(ids: &[String]) -> ToWorker {
         ToWorker::Assign(Assignment::Whole {
             generation: Generation(7),
-            instruments: ids.iter().map(|id| InstrumentId::parse(id).unwrap()).collect(),
+            instruments: ids
+                .iter()
+                .map(|id| Carry::primary(InstrumentId::parse(id).unwrap()))
+                .collect(),
         })
     }
 

@@ -122,6 +122,9 @@ pub enum InstrumentState {
     Requested,
     /// The front said yes, and nothing has come yet.
     Acknowledged,
+    /// The front said yes and sends nothing, although it was asked again: fronts say yes to what they do not have, too.
+    /// It is asked again at a slow pace.
+    Silent,
     /// A tick has come in this session.
     Ticking,
     /// The front said no for good.
@@ -142,6 +145,47 @@ pub struct InstrumentReport {
     pub instrument: InstrumentId,
     /// What became of it.
     pub state: InstrumentState,
+    /// The role in which this worker carries it, so that a coordinator without memory promotes no second one. (One that
+    /// has a memory goes by [`FromWorker::AssignmentTaken`].)
+    pub role: CarryRole,
+}
+
+/// What a worker is to an instrument that it carries.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CarryRole {
+    /// It publishes ticks, and leaves the instrument's cells in shared memory alone.
+    #[default]
+    Standby,
+    /// It publishes ticks and alone writes the instrument's cells. At most one live worker is that.
+    Primary,
+}
+
+/// An instrument to carry, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Carry {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The role.
+    pub role: CarryRole,
+}
+
+// === impl Carry ===
+
+impl Carry {
+    /// To carry as the one that writes the instrument's cells.
+    #[must_use]
+    pub const fn primary(instrument: InstrumentId) -> Self {
+        Self { instrument, role: CarryRole::Primary }
+    }
+
+    /// To carry beside, or in place of, another.
+    #[must_use]
+    pub const fn standby(instrument: InstrumentId) -> Self {
+        Self { instrument, role: CarryRole::Standby }
+    }
 }
 
 /// What a worker is to carry.
@@ -153,7 +197,7 @@ pub enum Assignment {
         /// The number of this decision.
         generation: Generation,
         /// The instruments.
-        instruments: Vec<InstrumentId>,
+        instruments: Vec<Carry>,
     },
     /// A change of the assignment numbered `after`.
     Change {
@@ -161,8 +205,8 @@ pub enum Assignment {
         generation: Generation,
         /// The number of the assignment that it changes; a worker that has another one refuses.
         after: Generation,
-        /// Instruments to carry from now on.
-        add: Vec<InstrumentId>,
+        /// Instruments to carry from now on, and those carried already whose role changes.
+        add: Vec<Carry>,
         /// Instruments to release.
         remove: Vec<InstrumentId>,
     },
@@ -190,6 +234,8 @@ pub enum FromWorker {
     Instruments(Vec<InstrumentReport>),
     /// Counters, once a second.
     Stats(WorkerStats),
+    /// Every assignment up to this one is in force: the worker acts on it from here on.
+    AssignmentTaken(Generation),
     /// An assignment was refused: it is older than, or does not follow, the one taken last. A whole one must follow.
     AssignmentRefused {
         /// The number refused.
@@ -220,6 +266,14 @@ pub struct WorkerStats {
     pub instruments: u32,
     /// Of these, acknowledged or ticking.
     pub acknowledged: u32,
+    /// Of the ticks, those flagged [`crate::TickFlags::SNAPSHOT`]: they tell nothing about whether the market moves.
+    pub snapshots: u64,
+    /// Requests sent again because no answer, or no tick, came in time.
+    pub asked_again: u64,
+    /// Logins that were refused or not answered.
+    pub login_failures: u64,
+    /// Calls that the library did not take.
+    pub calls_refused: u64,
 }
 
 /// An instrument as the frontend lists it.
@@ -259,6 +313,38 @@ pub enum FromFrontend {
     },
     /// Counters, once a second.
     Stats(FrontendStats),
+    /// How the connections compare at this reader, beside every [`FromFrontend::Stats`]; those it has seen ticks of.
+    Connections(Vec<ConnectionView>),
+}
+
+/// One worker's ticks as a reader sees them beside those of the others, since the reader's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionView {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Ticks taken from the ring.
+    pub ticks: u64,
+    /// Ticks missing by its sequences: overwritten in the ring, or published into nothing.
+    pub lost: u64,
+    /// Ticks of it that were handed on and came later from another worker, too: this one won.
+    pub won: u64,
+    /// Ticks of it that another worker had brought before: dropped as copies.
+    pub copies: u64,
+    /// How far all those copies lay behind the first arrival, summed, nanoseconds by the workers' receive times.
+    pub behind_ns: u64,
+    /// Ticks of it dropped because a later tick of the same instrument had been handed on: an instrument's order never
+    /// goes back. Nothing is lost by it where the same tick had come from another worker long before.
+    pub late: u64,
+    /// Ticks that another worker brought and this one, which carries the instrument, left out.
+    pub missed: u64,
+}
+
+impl ConnectionView {
+    /// Nothing was seen of this worker yet.
+    #[must_use]
+    pub const fn of(worker: WorkerId) -> Self {
+        Self { worker, ticks: 0, lost: 0, won: 0, copies: 0, behind_ns: 0, late: 0, missed: 0 }
+    }
 }
 
 /// A frontend's counters since its start.
@@ -294,11 +380,30 @@ pub struct FrontendStats {
     pub bytes_sent: u64,
 }
 
-/// A person's question.
+/// A person's question or wish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OperatorRequest {
     /// How is the fleet?
     Status,
+    /// Do this with one connection.
+    Connection(ConnectionId, ConnectionWish),
+    /// Read the configuration again and apply what changed.
+    Reload,
+}
+
+/// What a person wants of one connection. It holds until the coordinator ends or a reload; the configuration's `enabled`
+/// is what lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionWish {
+    /// End its worker and start it anew.
+    Restart,
+    /// Move its instruments elsewhere and give it none; its worker stays, logged in.
+    Drain,
+    /// Use it: undoes drain, disable and the configuration's `enabled: false`.
+    Enable,
+    /// Move its instruments elsewhere and end its worker.
+    Disable,
 }
 
 /// The answer to a person.
@@ -306,4 +411,8 @@ pub enum OperatorRequest {
 pub enum OperatorReply {
     /// So is the fleet.
     Status(Box<FleetStatus>),
+    /// It is done or under way: what, in lines for a person.
+    Done(Vec<String>),
+    /// It cannot be done: why, and what to do instead, in lines for a person.
+    Refused(Vec<String>),
 }

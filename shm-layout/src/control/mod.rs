@@ -21,8 +21,11 @@ mod status;
 pub use channel::{ChannelError, FrameReader, FrameWriter, accept, connect};
 pub use codec::CodecError;
 pub use message::{
-    Assignment, FromFrontend, FromWorker, FrontendHello, FrontendStats, Hello, HelloReply,
-    InstrumentReport, InstrumentState, ListedInstrument, OperatorReply, OperatorRequest, Role,
-    SessionReport, SessionState, ToFrontend, ToWorker, WorkerHello, WorkerStats,
+    Assignment, Carry, CarryRole, ConnectionView, ConnectionWish, FromFrontend, FromWorker,
+    FrontendHello, FrontendStats, Hello, HelloReply, InstrumentReport, InstrumentState,
+    ListedInstrument, OperatorReply, OperatorRequest, Role, SessionReport, SessionState,
+    ToFrontend, ToWorker, WorkerHello, WorkerStats,
 };
-pub use status::{FleetStatus, FrontendStatus, RefusedInstrument, WorkerProcess, WorkerStatus};
+pub use status::{
+    FleetStatus, FrontendStatus, Quality, RefusedInstrument, Standing, WorkerProcess, WorkerStatus,
+};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{FrontendStats, SessionReport, WorkerStats};
+use super::message::{ConnectionView, ConnectionWish, FrontendStats, SessionReport, WorkerStats};
 use crate::{BrokerId, ConnectionId, FrontAddr, Incarnation, Instance, InstrumentId, WorkerId};
 
 /// A fleet at one moment.
@@ -30,6 +30,24 @@ pub struct FleetStatus {
     pub ticking: u32,
     /// Wanted instruments for which no connection has room; they wait, and are placed as soon as one has.
     pub waiting_for_room: u32,
+    /// The first of these in the order in which they will be placed, at most a hundred.
+    pub queue: Vec<InstrumentId>,
+    /// Wanted instruments that a front acknowledged and never sends, although it is asked again and again.
+    pub silent: u32,
+    /// Wanted instruments that no connection will carry for now, since the fronts refuse them for good.
+    pub refused_for_good: u32,
+    /// Instruments that are placed on fewer connections than `redundancy` asks for.
+    pub short_of_copies: u32,
+    /// Copies that go on ticking where they were until they tick where they go.
+    pub moving: u32,
+    /// Connections per instrument.
+    pub redundancy: u32,
+    /// How instruments are spread over the connections.
+    pub strategy: String,
+    /// The number of the last plan.
+    pub plan: u64,
+    /// True while some wanted instrument trades, by its product's hours and the calendar.
+    pub in_session: bool,
     /// The workers, in the order of the configuration.
     pub workers: Vec<WorkerStatus>,
     /// The frontends.
@@ -75,6 +93,51 @@ pub struct WorkerStatus {
     pub stats: WorkerStats,
     /// How its last life ended, when it did.
     pub last_exit: Option<String>,
+    /// How good the connection has been, 0 to 100; none before there is anything to judge by.
+    pub quality: Option<Quality>,
+    /// Whether it gets instruments.
+    pub standing: Standing,
+    /// What a person said about it, when they did.
+    pub wish: Option<ConnectionWish>,
+    /// The least is first in `round_robin` and in ties.
+    pub priority: u32,
+    /// Instruments for which it is the one that writes their cells.
+    pub primary: u32,
+    /// How its ticks compare with the others', summed over the frontends.
+    pub view: ConnectionView,
+}
+
+/// Whether a connection gets instruments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It does.
+    Good,
+    /// It was away and is back for less than its probation: it gets what others have no room for, and nothing returns to
+    /// it yet.
+    Probation,
+    /// Its front does not answer, or it sends nothing while others tick. What it carried goes where there is room; what
+    /// finds none stays.
+    Away,
+    /// It gets nothing: switched off, drained, or refused for good.
+    Closed,
+}
+
+/// A connection's quality with the parts that lower it; see ARCHITECTURE.md.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// 0 to 100, smoothed.
+    pub score: f32,
+    /// Taken off for ticks that come later than the same ticks from others.
+    pub delay: f32,
+    /// Taken off for ticks that never came or were lost.
+    pub gaps: f32,
+    /// Taken off for refused logins and calls, unanswered requests and failed callbacks.
+    pub errors: f32,
+    /// Taken off for disconnects and deaths.
+    pub disconnects: f32,
+    /// Taken off for silence while others tick within trading sessions.
+    pub staleness: f32,
 }
 
 /// What the coordinator knows of a worker's process.

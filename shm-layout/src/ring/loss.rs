@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::numbers::{Incarnation, WorkerId};
 
 /// Counts the gaps in each worker's sequences.
@@ -13,7 +15,7 @@ use crate::numbers::{Incarnation, WorkerId};
 pub(super) struct LossCounter {
     /// [`crate::clock::boot_ns`] at the reader's start, comparable with [`Incarnation`].
     attached_at: u64,
-    lives: HashMap<WorkerId, Life>,
+    lives: HashMap<WorkerId, Life, RandomState>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +27,7 @@ struct Life {
 
 impl LossCounter {
     pub(super) fn new(attached_at: u64) -> Self {
-        Self { attached_at, lives: HashMap::new() }
+        Self { attached_at, lives: HashMap::default() }
     }
 
     /// Takes note of a tick and returns how many of its worker's were missed just before it.

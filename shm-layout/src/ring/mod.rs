@@ -7,6 +7,8 @@
 //! * A slow or stopped reader never holds a worker up: its oldest samples are overwritten.
 //! * That is silent in iceoryx2, so every tick carries (worker, incarnation, sequence) and the reader counts what is
 //!   missing ([`Drained::lost`]).
+//! * Several workers may bring the same instrument: each reader hands on the first arrival of each tick and drops the
+//!   copies ([`Drained::dropped`]).
 //! * A reader with nothing to do sleeps: [`WakeReader`] sets its bit in a shared mask, and a writer that sees a set bit
 //!   clears it and writes a byte to that reader's pipe. A writer whose readers are all awake pays one load.
 //!
@@ -14,12 +16,14 @@
 #![allow(unsafe_code)] // mapping the wake table; see wake.rs
 
 mod loss;
+mod merge;
 mod node;
 mod reader;
 mod remains;
 mod wake;
 mod writer;
 
+pub use merge::is_same_tick;
 pub use node::{RingError, RingNode};
 pub use reader::{Drained, TickReader, TickSource};
 pub use remains::remove_remains;

@@ -1,27 +1,54 @@
 //! A reader's end of the ring.
+//!
+//! What several workers bring is merged here (`merge.rs`): whoever reads gets each tick once.
 
 use iceoryx2::port::subscriber::Subscriber;
 
 use super::loss::LossCounter;
+#[cfg(feature = "control")]
+use super::merge::Tally;
+use super::merge::{Merge, Merged};
 use super::node::{Ring, RingError, RingNode};
 use crate::clock;
+#[cfg(feature = "control")]
+use crate::control::ConnectionView;
 use crate::limits::{RING_READER_LAG_SAMPLES_MAX, RING_SHARDS};
 use crate::tick::Tick;
 
 /// What one call of [`TickSource::drain`] brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drained {
-    /// Ticks handed over.
+    /// Ticks taken from the source. When there are none, it was empty.
     pub ticks: usize,
+    /// Of these, ticks not handed over: copies of what another worker had brought before, and ticks that came after later
+    /// ones of their instrument.
+    pub dropped: usize,
+    /// Of these, ticks handed over though they may be copies: there are more instruments than
+    /// [`crate::limits::MERGE_INSTRUMENTS_MAX`].
+    pub unmerged: usize,
     /// Ticks known to be missing before or between these.
     pub lost: u64,
+}
+
+// === impl Drained ===
+
+impl Drained {
+    fn add(&mut self, other: Self) {
+        self.ticks += other.ticks;
+        self.dropped += other.dropped;
+        self.unmerged += other.unmerged;
+        self.lost += other.lost;
+    }
 }
 
 /// Where a reader's ticks come from. The ring of this machine is one such source; a source on another machine can stand
 /// in its place.
 pub trait TickSource {
-    /// Hands over ticks in order per instrument, about `most` of them at the most (a sample under way is finished).
-    /// Returns at once when there is nothing.
+    /// Takes about `most` ticks at the most (a sample under way is finished) and hands over what is new of them: each tick
+    /// once, in order per instrument, whichever workers bring it. Returns at once when there is nothing.
+    ///
+    /// The last tick of an instrument may be handed over once more, flagged [`crate::TickFlags::SNAPSHOT`]: somebody asked
+    /// for it. Whoever has it knows it by [`super::is_same_tick`].
     ///
     /// # Errors
     /// [`RingError`] when the source is broken; what was handed over before stays valid.
@@ -29,6 +56,12 @@ pub trait TickSource {
 
     /// True when a call of [`TickSource::drain`] would bring something.
     fn has_ticks(&self) -> bool;
+
+    /// How the workers compare, for a source that knows: those of which it has seen ticks.
+    #[cfg(feature = "control")]
+    fn connections(&self) -> Vec<ConnectionView> {
+        Vec::new()
+    }
 }
 
 /// Takes the ticks of every worker of the fleet.
@@ -38,6 +71,7 @@ pub struct TickReader {
     /// The shard to begin with next time, so that none is always first.
     first: usize,
     losses: LossCounter,
+    merge: Merge,
 }
 
 // === impl TickReader ===
@@ -61,12 +95,18 @@ impl TickReader {
                     .map_err(|error| RingError::iceoryx("making a subscriber", error))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { shards, first: 0, losses: LossCounter::new(attached_at) })
+        Ok(Self {
+            shards,
+            first: 0,
+            losses: LossCounter::new(attached_at),
+            merge: Merge::default(),
+        })
     }
 
     fn drain_shard(
         shard: &Subscriber<Ring, [Tick], ()>,
         losses: &mut LossCounter,
+        merge: &mut Merge,
         room: usize,
         each: &mut dyn FnMut(&Tick),
     ) -> Result<Drained, RingError> {
@@ -79,8 +119,17 @@ impl TickReader {
             let Some(sample) = sample else { break };
             for tick in sample.payload() {
                 let (worker, incarnation) = tick.origin();
-                drained.lost += losses.note(worker, incarnation, tick.sequence);
+                let lost = losses.note(worker, incarnation, tick.sequence);
+                drained.lost += lost;
                 drained.ticks += 1;
+                match merge.take(tick, lost) {
+                    Merged::Drop => {
+                        drained.dropped += 1;
+                        continue;
+                    }
+                    Merged::Unmerged => drained.unmerged += 1,
+                    Merged::HandOn => {}
+                }
                 each(tick);
             }
         }
@@ -94,10 +143,10 @@ impl TickSource for TickReader {
         let mut idle = 0;
         while idle < self.shards.len() && total.ticks < most {
             let shard = &self.shards[self.first];
-            let turn = Self::drain_shard(shard, &mut self.losses, most - total.ticks, each)?;
+            let room = most - total.ticks;
+            let turn = Self::drain_shard(shard, &mut self.losses, &mut self.merge, room, each)?;
             self.first = (self.first + 1) % self.shards.len();
-            total.ticks += turn.ticks;
-            total.lost += turn.lost;
+            total.add(turn);
             idle = if turn.ticks == 0 { idle + 1 } else { 0 };
         }
         Ok(total)
@@ -105,5 +154,20 @@ impl TickSource for TickReader {
 
     fn has_ticks(&self) -> bool {
         self.shards.iter().any(|shard| shard.has_samples().unwrap_or(true))
+    }
+
+    #[cfg(feature = "control")]
+    fn connections(&self) -> Vec<ConnectionView> {
+        let view = |tally: &Tally| ConnectionView {
+            worker: tally.worker,
+            ticks: tally.ticks,
+            lost: tally.lost,
+            won: tally.won,
+            copies: tally.copies,
+            behind_ns: tally.behind_ns,
+            late: tally.late,
+            missed: tally.missed,
+        };
+        self.merge.tallies().iter().map(view).collect()
     }
 }

@@ -123,8 +123,10 @@ impl Fleet {
             let (mut reader, mut writer) =
                 connect(&self.paths.control_socket(), &hello).await.ok()?;
             writer.write(&OperatorRequest::Status).await.ok()?;
-            let OperatorReply::Status(status) = reader.read().await.ok()?;
-            Some(*status)
+            match reader.read().await.ok()? {
+                OperatorReply::Status(status) => Some(*status),
+                other => panic!("a status was asked for, not {other:?}"),
+            }
         };
         tokio::time::timeout(Duration::from_secs(5), asking).await.ok().flatten()
     }

@@ -16,7 +16,7 @@ struct Empty;
 
 impl TickSource for Empty {
     fn drain(&mut self, _most: usize, _each: &mut dyn FnMut(&Tick)) -> Result<Drained, RingError> {
-        Ok(Drained { ticks: 0, lost: 0 })
+        Ok(Drained::default())
     }
 
     fn has_ticks(&self) -> bool {

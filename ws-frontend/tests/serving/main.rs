@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where")]
 
 mod control;
+mod copies;
 mod driver;
 mod handshake;
 mod hostile;

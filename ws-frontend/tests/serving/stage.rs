@@ -10,7 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
 use serde_json::Value;
 use shm_layout::control::{
-    FrameReader, FrameWriter, FromFrontend, FrontendStats, HelloReply, Role, ToFrontend, accept,
+    ConnectionView, FrameReader, FrameWriter, FromFrontend, FrontendStats, HelloReply, Role,
+    ToFrontend, accept,
 };
 use shm_layout::ring::{RingNode, TickWriter, remove_remains};
 use shm_layout::{FleetPaths, Incarnation, Instance, InstrumentId, Tick, WorkerId, clock};
@@ -48,6 +49,8 @@ pub(crate) struct Coordinator {
     pub(crate) demand: std::collections::BTreeSet<String>,
     /// The last counters it was told.
     pub(crate) stats: FrontendStats,
+    /// How the connections compare, as it was told last.
+    pub(crate) views: Vec<ConnectionView>,
     /// True when the first thing it was told about demand began anew.
     pub(crate) began_anew: bool,
 }
@@ -141,6 +144,7 @@ impl Stage {
             writer,
             demand: Default::default(),
             stats: FrontendStats::default(),
+            views: Vec::new(),
             began_anew: false,
         }
     }
@@ -198,6 +202,7 @@ impl Coordinator {
             within("a word of the frontend", self.reader.read()).await.unwrap();
         match &heard {
             FromFrontend::Stats(stats) => self.stats = *stats,
+            FromFrontend::Connections(views) => self.views.clone_from(views),
             FromFrontend::Demand { first, add, remove } => {
                 if *first {
                     self.began_anew = true;

@@ -1,10 +1,11 @@
 //! What an instrument of the generated market is: read from its id, the product table and the seed.
 
+use shm_layout::trading_hours::ProductHours;
+
 use crate::calendar::Date;
 use crate::hash::{key_of, nth, signed, smooth, unit};
 use crate::instrument::{InstrumentId, OptionRight, Shape};
-use crate::products::{Exchange, PriceTick, facts_of};
-use crate::sessions::Hours;
+use crate::products::{Exchange, PriceTick, facts_of, hours_of};
 
 // Streams of noise under an instrument's key.
 const BASE: u64 = 1 << 32;
@@ -20,7 +21,7 @@ pub(crate) struct Listing {
     pub(crate) exchange: Exchange,
     pub(crate) tick: PriceTick,
     pub(crate) multiplier: f64,
-    pub(crate) hours: Hours,
+    pub(crate) hours: ProductHours,
     /// Names the instrument's streams of noise.
     pub(crate) key: u64,
     /// Lots traded on a day, on average; zero for what is only quoted.
@@ -72,7 +73,7 @@ impl Listing {
             exchange: facts.exchange,
             tick: facts.tick,
             multiplier: facts.multiplier,
-            hours: facts.hours,
+            hours: hours_of(code),
             key,
             lots_per_day,
             open_interest: (lots_per_day * (0.5 + 1.5 * unit(nth(key, SIZE + 2)))).round(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shm_layout::trading_hours::ProductHours;
+
 use crate::calendar::{Calendar, DAY_MS, Date};
 use crate::clock::Moment;
 use crate::hash::nth;
@@ -10,16 +12,16 @@ use crate::layout::{Abi, DepthMarketData, NO_VALUE, put};
 use crate::market::listing::Listing;
 use crate::market::path::{DayPath, Traded};
 use crate::products::Exchange;
-use crate::sessions::{DAY_POSITION_MS, Hours, ORIGIN_MS, Progress, Schedule};
+use crate::sessions::{DAY_POSITION_MS, ORIGIN_MS, Progress, Schedule};
 
 /// Where schedules are kept: one for all instruments with the same hours.
 #[derive(Debug, Default)]
 pub(crate) struct Schedules {
-    known: Vec<(Hours, bool, Arc<Schedule>)>,
+    known: Vec<(ProductHours, bool, Arc<Schedule>)>,
 }
 
 impl Schedules {
-    fn get(&mut self, hours: Hours, begins_at_night: bool) -> Arc<Schedule> {
+    fn get(&mut self, hours: ProductHours, begins_at_night: bool) -> Arc<Schedule> {
         let known =
             self.known.iter().find(|(of, night, _)| (*of, *night) == (hours, begins_at_night));
         if let Some((_, _, schedule)) = known {

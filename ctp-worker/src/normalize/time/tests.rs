@@ -217,7 +217,9 @@ fn the_receive_time_decides_nothing_else() {
         (CZCE, "20250303", "20250303", "20250303", "01:00:00", (20_250_303, 20_250_301)),
         (CZCE, "20250303", "20250303", "20250228", "21:00:01", (20_250_303, 20_250_228)),
         (CZCE, "20250304", "20250303", "20250303", "21:00:01", (20_250_304, 20_250_303)),
-        (CZCE, "20250303", "", "20250303", "21:00:01", (20_250_303, 20_250_228)),
+        (CZCE, "20250303", "", "20250228", "21:00:01", (20_250_303, 20_250_228)),
+        (SHFE, "20250303", "", "20250303", "14:59:59", (20_250_303, 20_250_303)),
+        (SHFE, "20250304", "", "", "21:00:01", (20_250_304, 20_250_303)),
     ] {
         let days = days_received(tonight, exchange, login, trading_day, action_day, time);
         assert_eq!(days, expected, "{exchange} {time}");
@@ -238,6 +240,54 @@ fn last_nights_snapshot_pushed_after_the_roll_keeps_its_day() {
     assert_eq!(
         days(SHFE, "20190903", "20190902", "20190830", "23:00:00"),
         (20_190_902, 20_190_830)
+    );
+}
+
+#[test]
+fn an_evenings_tick_without_a_trading_day_is_tonights_on_a_login_of_the_day_before_it() {
+    for exchange in [SHFE, DCE, CZCE] {
+        for action_day in ["", "20250303"] {
+            let received = moment("20250303", "21:00:01");
+            let days = days_received(received, exchange, "20250303", "", action_day, "21:00:00");
+            assert_eq!(days, (20_250_304, 20_250_303), "{exchange} {action_day}");
+        }
+        // The last evening's, pushed again during the day or in a recording.
+        for received in [moment("20250303", "09:00:00"), moment("20300303", "09:00:00")] {
+            let days = days_received(received, exchange, "20250303", "", "", "21:00:00");
+            assert_eq!(days, (20_250_303, 20_250_228), "{exchange}");
+        }
+    }
+}
+
+#[test]
+fn zhengzhous_night_before_last_keeps_its_day_after_the_roll() {
+    // Friday evening's tick, still the last of its instrument on Monday, when the login is Tuesday's already.
+    assert_eq!(
+        days(CZCE, "20190903", "20190830", "20190830", "22:59:59"),
+        (20_190_902, 20_190_830)
+    );
+    // The same pushed with Monday's date, before Monday's evening has come: it cannot be tonight's.
+    for received_at in ["17:30:00", "20:30:00"] {
+        let received = moment("20190902", received_at);
+        assert_eq!(
+            days_received(received, CZCE, "20190903", "20190902", "20190902", "22:59:59"),
+            (20_190_902, 20_190_830),
+            "{received_at}"
+        );
+    }
+    let received = moment("20190902", "22:59:59");
+    assert_eq!(
+        days_received(received, CZCE, "20190903", "20190902", "20190902", "22:59:59"),
+        (20_190_903, 20_190_902)
+    );
+    // After midnight, should it ever trade then: Saturday's is Monday's, and a weekday's is that day's.
+    assert_eq!(
+        days(CZCE, "20190903", "20190831", "20190831", "00:30:00"),
+        (20_190_902, 20_190_831)
+    );
+    assert_eq!(
+        days(CZCE, "20190904", "20190903", "20190903", "00:30:00"),
+        (20_190_903, 20_190_903)
     );
 }
 
@@ -364,6 +414,39 @@ proptest! {
         });
         prop_assert_eq!(stamp.exchange_time_ns == NO_TIME,
             stamp.action_day.is_none() || TimeOfDay::parse(&update_time).is_none());
+    }
+
+    /// While the day rolls, at any hour and whichever of the two days the login names: a tick of the old day is dated with
+    /// the old day, and one of the new day with the new.
+    #[test]
+    fn days_are_never_mixed_over_a_roll(
+        start in 18_000_i32..25_000, rolled in any::<bool>(), new in any::<bool>(),
+        hour in prop::sample::select(vec![21_u32, 22, 9, 10, 14]), minute in 0_u32..60,
+    ) {
+        let calendar = TradingCalendar::default();
+        let epoch = Date::from_yyyymmdd(19_700_101).unwrap();
+        let old_day = calendar.trading_day_after(epoch.plus_days(start));
+        let new_day = calendar.trading_day_after(old_day);
+        let login = if rolled { new_day } else { old_day }.to_string();
+        let own = if new { new_day } else { old_day };
+        let night = hour >= 20;
+        let calendar_day = if night { calendar.trading_day_before(own) } else { own };
+        let time = format!("{hour:02}:{minute:02}:00");
+        let (sent, day) = (own.to_string(), calendar_day.to_string());
+        // As it is received the moment it is sent, and as a snapshot the evening's first login brings.
+        let live = TimeOfDay::parse(time.as_bytes()).unwrap().on_ns(calendar_day, 0);
+        let snapshot = moment(&old_day.to_string(), "20:35:00");
+        for received in [live, snapshot.max(live)] {
+            for (exchange, sent, action_day) in [
+                (SHFE, &sent, &day),
+                (DCE, &sent, &sent),
+                (CZCE, if night { &day } else { &sent }, &day),
+            ] {
+                let expected = (own.yyyymmdd(), calendar_day.yyyymmdd());
+                let days = days_received(received, exchange, &login, sent, action_day, &time);
+                prop_assert_eq!(days, expected, "{} {} {}", exchange, login, received);
+            }
+        }
     }
 
     /// Whatever an exchange does with its ActionDay and TradingDay at night, all lead to the same days and time.

@@ -1,0 +1,165 @@
+//! A changed configuration: connections that came, went or changed, without a touch to the others.
+
+use std::time::Instant;
+
+use shm_layout::TradingHours;
+use shm_layout::control::ListedInstrument;
+use shm_layout::{ConnectionId, InstrumentId};
+
+use super::wishes::Afterwards;
+use super::{Fleet, PlannedConnection, seat_of};
+use crate::config::Strategy;
+use crate::life::{Life, Phase};
+use crate::limits::FAREWELL_MAX;
+
+/// What a fleet is to be from now on.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    /// The connections, in the order of the configuration; each says whether its worker has to be started anew to have
+    /// its settings.
+    pub connections: Vec<(PlannedConnection, bool)>,
+    /// How instruments are spread.
+    pub strategy: Strategy,
+    /// Connections per instrument.
+    pub redundancy: usize,
+    /// Whether instruments leave a connection that cannot work.
+    pub auto_failover: bool,
+    /// The instruments that frontends list.
+    pub universe: Vec<ListedInstrument>,
+    /// Wanted without any client.
+    pub always_on: Vec<InstrumentId>,
+    /// When products trade.
+    pub hours: TradingHours,
+    /// Worth a word to whoever asks for the status.
+    pub notices: Vec<String>,
+}
+
+impl Fleet {
+    /// Takes a changed configuration. Says what is being done, in lines for a person.
+    pub fn reload(&mut self, reload: Reload, now: Instant) -> Vec<String> {
+        let mut said = Vec::new();
+        self.auto_failover = reload.auto_failover;
+        self.notices = reload.notices;
+        self.hours = reload.hours;
+        self.placement.set_policy(reload.strategy, reload.redundancy);
+        self.relist(reload.universe, reload.always_on, &mut said);
+        let ids: Vec<ConnectionId> =
+            reload.connections.iter().map(|(plan, _)| plan.connection_id).collect();
+        for index in 0..self.workers.len() {
+            let worker = &mut self.workers[index];
+            if !worker.removed && !ids.contains(&worker.plan.connection_id) {
+                said.push(format!("{} is removed", worker.plan.connection_id));
+                worker.removed = true;
+                self.retire(index, Afterwards::Remove, now);
+            }
+        }
+        for (plan, changed) in reload.connections {
+            self.reload_connection(plan, changed, now, &mut said);
+        }
+        self.replan = true;
+        if said.is_empty() {
+            said.push("nothing has changed".into());
+        }
+        said
+    }
+
+    fn relist(
+        &mut self,
+        universe: Vec<ListedInstrument>,
+        always_on: Vec<InstrumentId>,
+        said: &mut Vec<String>,
+    ) {
+        if universe != self.universe {
+            said.push(format!("{} instruments are listed", universe.len()));
+            self.universe = universe;
+            if let Some(client) = self.frontend.client {
+                self.send_universe(client);
+            }
+        }
+        let before = self.demand.len();
+        let always = self.fresh_source();
+        for instrument in always_on {
+            self.demand.add(always, instrument);
+        }
+        self.demand.forget(std::mem::replace(&mut self.always_on, always));
+        if self.demand.len() != before {
+            said.push(format!("{} instruments are wanted, {before} were", self.demand.len()));
+        }
+    }
+
+    fn reload_connection(
+        &mut self,
+        plan: PlannedConnection,
+        changed: bool,
+        now: Instant,
+        said: &mut Vec<String>,
+    ) {
+        let id = plan.connection_id;
+        let known = |worker: &super::Worker| !worker.removed && worker.plan.connection_id == id;
+        let Some(index) = self.workers.iter().position(known) else {
+            said.push(format!("{id} is added{}", if plan.enabled { "" } else { ", switched off" }));
+            let life = Life::new(plan.enabled, now);
+            self.add_worker(plan, life, now);
+            return self.placement.unbalance();
+        };
+        let before = std::mem::replace(&mut self.workers[index].plan, plan);
+        let plan = self.workers[index].plan.clone();
+        self.placement.set_seat(seat_of(index), |seat| {
+            seat.priority = plan.priority;
+            seat.broker = plan.broker_id;
+            // A worker that is restarted for it refuses more than it was started for; less holds at once.
+            seat.capacity = plan.max_subscriptions as usize;
+        });
+        // The file's word is newer than a person's before it.
+        let (wish, drained) = (self.workers[index].wish.take(), self.workers[index].drained);
+        self.workers[index].drained = false;
+        if drained {
+            said.push(format!("{id} is not drained any longer"));
+        }
+        let ran = self.workers[index].is_used();
+        if !plan.enabled && (ran || wish.is_some() || before.enabled) {
+            said.push(format!("{id} is switched off"));
+            self.retire(index, Afterwards::Disable, now);
+        } else if plan.enabled && !ran {
+            said.push(format!("{id} is started"));
+            self.workers[index].retiring = None;
+            self.workers[index].life.enable(now);
+        } else if plan.enabled && changed {
+            said.push(format!("{id} has other settings and is restarted"));
+            self.to_restart.push_back(index);
+        } else if before.priority != plan.priority {
+            said.push(format!("{id} has another priority"));
+        }
+        self.refresh_standing(index, now);
+    }
+
+    /// Restarts that wait go one after the other, each when the one before is back or has had its time: so there is
+    /// always somewhere for the instruments to be meanwhile.
+    pub(super) fn turn_restarts(&mut self, now: Instant) {
+        while let Some(index) = self.to_restart.front().copied() {
+            let worker = &self.workers[index];
+            let gone = worker.removed || worker.life.phase() == Phase::Disabled;
+            let busy = self
+                .workers
+                .iter()
+                .any(|worker| worker.retiring.is_some() || worker.is_reviving(now));
+            if !gone && busy {
+                return;
+            }
+            self.to_restart.pop_front();
+            if !gone {
+                self.retire(index, Afterwards::Restart, now);
+            }
+        }
+    }
+}
+
+impl super::Worker {
+    /// Just started anew and not logged in yet; not for ever.
+    fn is_reviving(&self, now: Instant) -> bool {
+        let young = self.life.started_at().is_some_and(|at| now < at + FAREWELL_MAX);
+        let starting = matches!(self.life.phase(), Phase::Starting | Phase::BackingOff(_));
+        let running = self.life.phase() == Phase::Running && !self.is_ready();
+        young && (starting || running)
+    }
+}

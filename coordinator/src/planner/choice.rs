@@ -1,0 +1,198 @@
+//! Choosing a seat: the four strategies (pure).
+
+use super::board::{Acceptance, Board, Copies, Item, Seat, SeatIndex};
+use crate::config::Strategy;
+
+/// How much of a seat's filling ten points of quality are worth.
+const FILL_PER_POINT: f64 = 0.02;
+
+/// Seats with their loads as the plan in the making leaves them.
+pub(super) struct Chooser<'a> {
+    seats: &'a [Seat],
+    strategy: Strategy,
+    loads: Vec<usize>,
+    /// The seats by priority, then as they stand in the configuration.
+    order: Vec<SeatIndex>,
+    /// Each seat's place in that order.
+    places: Vec<usize>,
+    turn: usize,
+}
+
+/// Which seats may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those in good standing, and what is nearly so.
+    Sound,
+    /// Those whose front is away, too: rather there than nowhere.
+    Any,
+}
+
+/// Why one seat is better than another; the least is best.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub(super) struct Merit {
+    grade: u8,
+    key: f64,
+    place: usize,
+}
+
+// === impl Chooser ===
+
+impl<'a> Chooser<'a> {
+    pub(super) fn new(board: &'a Board, strategy: Strategy) -> Self {
+        let seats = board.seats.as_slice();
+        let mut order: Vec<SeatIndex> = (0..).take(seats.len()).collect();
+        order.sort_by_key(|seat| seats[usize::from(*seat)].priority);
+        let mut places = vec![0; seats.len()];
+        order.iter().enumerate().for_each(|(place, seat)| places[usize::from(*seat)] = place);
+        let loads = seats.iter().map(|seat| seat.load).collect();
+        Self { seats, strategy, loads, order, places, turn: board.turn }
+    }
+
+    pub(super) const fn turn(&self) -> usize {
+        self.turn
+    }
+
+    pub(super) fn load(&mut self, seat: SeatIndex) {
+        self.loads[usize::from(seat)] += 1;
+    }
+
+    pub(super) fn unload(&mut self, seat: SeatIndex) {
+        self.loads[usize::from(seat)] -= 1;
+    }
+
+    pub(super) fn seat(&self, seat: SeatIndex) -> &'a Seat {
+        &self.seats[usize::from(seat)]
+    }
+
+    pub(super) fn load_of(&self, seat: SeatIndex) -> usize {
+        self.loads[usize::from(seat)]
+    }
+
+    pub(super) fn has_room(&self, seat: SeatIndex) -> bool {
+        self.loads[usize::from(seat)] < self.seats[usize::from(seat)].capacity
+    }
+
+    /// The seats in the order of their turns.
+    pub(super) fn order(&self) -> &[SeatIndex] {
+        &self.order
+    }
+
+    /// The best seat with room for one more copy of an item, given those it has. A seat that failed the item is taken
+    /// only when nothing else is left and it has no other copy.
+    pub(super) fn choose(
+        &mut self,
+        item: &Item,
+        copies: &Copies,
+        reach: Reach,
+    ) -> Option<SeatIndex> {
+        let best = self.best(item, copies, reach, |chooser, seat| chooser.has_room(seat))?;
+        if !self.order.is_empty() {
+            self.turn = (self.places[usize::from(best)] + 1) % self.order.len();
+        }
+        Some(best)
+    }
+
+    /// As [`Self::choose`], among seats that fit.
+    pub(super) fn best(
+        &self,
+        item: &Item,
+        copies: &Copies,
+        reach: Reach,
+        fits: impl Fn(&Self, SeatIndex) -> bool,
+    ) -> Option<SeatIndex> {
+        if copies.is_full() {
+            return None;
+        }
+        let mut best: Option<(Merit, SeatIndex)> = None;
+        for seat in &self.order {
+            let Some(grade) = self.grade(item, copies, *seat, reach) else { continue };
+            if best.is_some_and(|(merit, _)| merit.grade < grade) || !fits(self, *seat) {
+                continue;
+            }
+            let key = self.key(item, *seat);
+            let merit = Merit { grade, key, place: self.places[usize::from(*seat)] };
+            if best.is_none_or(|(other, _)| merit < other) {
+                best = Some((merit, *seat));
+            }
+        }
+        best.map(|(_, seat)| seat)
+    }
+
+    /// The coarse order of seats for an item; `None` for those it may not have. A broker of its own is worth more than a
+    /// connection beyond its probation; anything is worth more than a front that is away.
+    fn grade(&self, item: &Item, copies: &Copies, seat: SeatIndex, reach: Reach) -> Option<u8> {
+        let candidate = self.seat(seat);
+        let usable = match candidate.accepts {
+            Acceptance::Never => false,
+            Acceptance::Last => reach == Reach::Any,
+            Acceptance::First | Acceptance::Second => true,
+        };
+        if !usable || copies.on(seat).is_some() {
+            return None;
+        }
+        let banned = item.banned.contains(&seat);
+        if banned && reach == Reach::Sound {
+            return None;
+        }
+        let shared = copies.staying().any(|copy| {
+            let other = self.seat(copy.seat);
+            other.keeps && other.broker == candidate.broker
+        });
+        let standing = match candidate.accepts {
+            Acceptance::First => 0,
+            Acceptance::Second => 1,
+            Acceptance::Last | Acceptance::Never => 4,
+        };
+        Some(standing + 2 * u8::from(shared) + 8 * u8::from(banned))
+    }
+
+    /// The fine order, by strategy.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a few thousand")]
+    fn key(&self, item: &Item, seat: SeatIndex) -> f64 {
+        match self.strategy {
+            Strategy::RoundRobin => {
+                let count = self.order.len();
+                ((self.places[usize::from(seat)] + count - self.turn % count) % count) as f64
+            }
+            Strategy::LeastConnections => self.loads[usize::from(seat)] as f64,
+            Strategy::ConnectionQuality => self.pressure(seat, self.load_of(seat)),
+            Strategy::HashBased => self.distance(item, seat),
+        }
+    }
+
+    /// How little a seat wants one more: how full it is, and what its quality lacks.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a few thousand")]
+    pub(super) fn pressure(&self, seat: SeatIndex, load: usize) -> f64 {
+        let seat = self.seat(seat);
+        let fill = load as f64 / seat.capacity.max(1) as f64;
+        fill + (100.0 - seat.quality) * FILL_PER_POINT
+    }
+
+    /// Weighted rendezvous hashing: the seat at the least distance has the item. Each seat's distances are exponentially
+    /// distributed with its capacity as the rate, so it is the nearest to that share of all items, and a seat that comes
+    /// or goes moves only its own.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits of a hash are plenty")]
+    pub(super) fn distance(&self, item: &Item, seat: SeatIndex) -> f64 {
+        let seat = self.seat(seat);
+        let hash = mix(item.hash ^ seat.seed);
+        // In (0, 1]: a logarithm of zero would make one seat infinitely far.
+        let uniform = ((hash >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        -uniform.ln() / seat.capacity.max(1) as f64
+    }
+}
+
+/// A finaliser in which every bit of the input reaches every bit of the output (the constants are those of splitmix64).
+const fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+/// A hash of a name that is the same in every run and every build: FNV-1a, finished.
+#[must_use]
+pub fn hash_of(name: &str) -> u64 {
+    let fnv = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    mix(fnv)
+}

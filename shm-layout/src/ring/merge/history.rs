@@ -1,0 +1,407 @@
+//! One instrument: what was handed on last, and how far in it each worker has come. Pure.
+//!
+//! A front sends an instrument's ticks in their order, so whoever has brought all that was handed on brings something newer
+//! next, whatever its time says. Times and volumes decide only where that is not so: for a worker that is behind and
+//! brings what none of the others has.
+
+use std::cmp::Ordering;
+
+use super::content::Moment;
+use super::tally::Slot;
+use super::window::{Entry, Window};
+use crate::limits::{
+    MERGE_LATE_NS, MERGE_LATE_STREAK_MAX, MERGE_ORIGINS_MAX, MERGE_WINDOW_MAX, MERGE_WINDOW_MIN,
+};
+use crate::numbers::{Incarnation, WorkerId};
+use crate::tick::NO_TIME;
+
+/// A tick that has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) worker: WorkerId,
+    pub(super) incarnation: Incarnation,
+    /// Where the worker's counters are.
+    pub(super) slot: Slot,
+    /// Ticks of this worker that the reader has lost so far.
+    pub(super) lost: u64,
+    /// It is flagged [`crate::TickFlags::SNAPSHOT`].
+    pub(super) snapshot: bool,
+    pub(super) fingerprint: u64,
+    pub(super) moment: Moment,
+    pub(super) received_ns: i64,
+}
+
+/// What is to be done with a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is new: hand it on.
+    New,
+    /// A snapshot of the tick handed on last: hand it on, somebody may have asked for it.
+    Again,
+    /// It was handed on before.
+    Copy(CopyOf),
+    /// Something newer was handed on before.
+    Late,
+    /// A snapshot of something past.
+    Past,
+}
+
+/// The tick that a copy is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CopyOf {
+    /// Whose it is.
+    pub(super) by: Slot,
+    /// No other worker had brought it, too.
+    pub(super) first_copy: bool,
+    /// How far the copy lies behind it by the workers' receive times, nanoseconds.
+    pub(super) behind_ns: u64,
+}
+
+/// A verdict, and what it brought to light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    /// Ticks of others that this worker has left out before this one.
+    pub(super) missed: u64,
+}
+
+/// One life of a worker that carries the instrument.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    worker: WorkerId,
+    incarnation: Incarnation,
+    /// The place after the last entry that it brought; 0 when that is not known.
+    next: u64,
+    /// The places of entries that it passed over, perhaps: should it bring one of them now, an earlier match was wrong, for
+    /// a quote may swing back within the same second.
+    doubt: (u64, u64),
+    /// The doubt is about what it left out, and not about where it began: it is not taken to be ahead meanwhile.
+    has_jumped: bool,
+    /// How many of these to count as missed then.
+    skipped: u64,
+    /// It carried the instrument without a break since `next` was set, as far as this reader knows.
+    steady: bool,
+    /// The end of the window when it brought something last.
+    seen_at: u64,
+    /// Ticks late in a row while nothing was handed on.
+    streak: u32,
+    /// [`Arrival::lost`] of its last tick.
+    lost: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct History {
+    window: Window,
+    /// At most [`MERGE_ORIGINS_MAX`]; usually one.
+    origins: Vec<Origin>,
+    /// Entries before this place may be another's than the only origin's.
+    mixed_until: u64,
+}
+
+// === impl Origin ===
+
+impl Origin {
+    const UNKNOWN: u64 = 0;
+
+    const fn new(tick: &Arrival) -> Self {
+        Self {
+            worker: tick.worker,
+            incarnation: tick.incarnation,
+            next: Self::UNKNOWN,
+            doubt: (0, 0),
+            has_jumped: false,
+            skipped: 0,
+            steady: false,
+            seen_at: 0,
+            streak: 0,
+            lost: tick.lost,
+        }
+    }
+
+    fn is_of(&self, tick: &Arrival) -> bool {
+        self.worker == tick.worker && self.incarnation == tick.incarnation
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.worker == other.worker && self.incarnation == other.incarnation
+    }
+
+    const fn is_in_doubt(&self) -> bool {
+        self.doubt.0 < self.doubt.1
+    }
+
+    /// It was at the right place, then, and goes on: returns what it has left out.
+    fn goes_on(&mut self) -> u64 {
+        self.doubt = (0, 0);
+        self.has_jumped = false;
+        std::mem::take(&mut self.skipped)
+    }
+
+    /// It is not known any more how far it has come.
+    fn lose_place(&mut self) {
+        self.goes_on();
+        self.next = Self::UNKNOWN;
+        self.steady = false;
+    }
+
+    /// Its place is taken to be after this entry, the newest one that says what it says.
+    fn begin_after(&mut self, place: u64, window_start: u64) {
+        self.lose_place();
+        self.next = place + 1;
+        self.doubt = (window_start, self.next);
+    }
+}
+
+// === impl History ===
+
+impl History {
+    pub(super) const fn new() -> Self {
+        Self { window: Window::new(), origins: Vec::new(), mixed_until: 0 }
+    }
+
+    /// Takes a tick and says what is to be done with it.
+    pub(super) fn take(&mut self, tick: &Arrival) -> Outcome {
+        let Some(at) = self.find_origin(tick) else {
+            // What a dead life left in the ring, read after its successor's first tick.
+            return self.judge(&mut Origin::new(tick), tick);
+        };
+        let mut origin = self.origins[at];
+        if origin.lost != tick.lost {
+            // What this reader has lost, the worker has not left out.
+            origin.steady = false;
+        }
+        let outcome = self.judge(&mut origin, tick);
+        origin.seen_at = self.window.end();
+        origin.lost = tick.lost;
+        self.origins[at] = origin;
+        outcome
+    }
+
+    fn find_origin(&mut self, tick: &Arrival) -> Option<usize> {
+        if let [origin] = self.origins.as_slice()
+            && origin.is_of(tick)
+        {
+            return Some(0);
+        }
+        self.forget_the_gone(tick);
+        if let Some(at) = self.origins.iter().position(|origin| origin.is_of(tick)) {
+            return Some(at);
+        }
+        let known = self.origins.iter().position(|origin| origin.worker == tick.worker);
+        if known.is_some_and(|at| self.origins[at].incarnation > tick.incarnation) {
+            return None;
+        }
+        self.mixed_until = self.window.end();
+        let newcomer = Origin::new(tick);
+        let furthest_behind = || {
+            let places = self.origins.iter().enumerate();
+            places.min_by_key(|(_, origin)| origin.next).map(|(at, _)| at)
+        };
+        let replaced = match known {
+            None if self.origins.len() < MERGE_ORIGINS_MAX => None,
+            None => furthest_behind(),
+            predecessor => predecessor,
+        };
+        if let Some(at) = replaced {
+            self.origins[at] = newcomer;
+            return Some(at);
+        }
+        self.origins.reserve_exact(1);
+        self.origins.push(newcomer);
+        Some(self.origins.len() - 1)
+    }
+
+    /// Who brought nothing while a whole window was handed on carries the instrument no longer.
+    fn forget_the_gone(&mut self, tick: &Arrival) {
+        let end = self.window.end();
+        let before = self.origins.len();
+        self.origins
+            .retain(|origin| origin.is_of(tick) || end - origin.seen_at < MERGE_WINDOW_MAX as u64);
+        if self.origins.len() < before {
+            self.mixed_until = end;
+        }
+    }
+
+    fn judge(&mut self, origin: &mut Origin, tick: &Arrival) -> Outcome {
+        if self.window.last().is_none() {
+            return self.hand_on(origin, tick, 0);
+        }
+        if tick.snapshot {
+            let verdict = self.judge_snapshot(origin, tick);
+            return Outcome { verdict, missed: 0 };
+        }
+        let end = self.window.end();
+        if origin.next == end && !origin.is_in_doubt() {
+            return self.hand_on(origin, tick, 0);
+        }
+        if let Some((place, missed)) = self.find_copy(origin, tick.fingerprint) {
+            return Outcome { verdict: self.copy(origin, tick, place), missed };
+        }
+        let is_new = self.is_newer(tick) || origin.next == end && !origin.has_jumped;
+        if !is_new && self.is_late(origin, tick) {
+            origin.streak = if origin.seen_at == end { origin.streak + 1 } else { 1 };
+            origin.steady = false;
+            return Outcome { verdict: Verdict::Late, missed: 0 };
+        }
+        let skipped = if origin.steady { end - origin.next } else { 0 };
+        let missed = origin.goes_on() + skipped;
+        if is_new {
+            return self.hand_on(origin, tick, missed);
+        }
+        // Nobody is ahead any more. Should it be behind after all, it will bring what was handed on.
+        let passed_over = (origin.next.max(self.window.start()), end);
+        let outcome = self.hand_on(origin, tick, missed);
+        origin.doubt = passed_over;
+        origin.has_jumped = true;
+        outcome
+    }
+
+    /// CTP sends an instrument's last tick at each subscription, a worker publishes it once more on request, and both
+    /// are flagged; so is the first tick of a subscription, which may be a new one.
+    fn judge_snapshot(&mut self, origin: &mut Origin, tick: &Arrival) -> Verdict {
+        let Some(last) = self.window.last().copied() else { return Verdict::New };
+        let is_last = last.fingerprint == tick.fingerprint;
+        origin.steady = false;
+        if self.is_alone(origin) {
+            if !is_last {
+                self.hand_on(origin, tick, 0);
+                return Verdict::New;
+            }
+            return Verdict::Again;
+        }
+        let end = self.window.end();
+        let own_last = self.window.get(origin.next.saturating_sub(1));
+        let is_own_last = own_last.is_some_and(|entry| entry.fingerprint == tick.fingerprint);
+        let was_ahead = origin.next == end;
+        let start = self.window.start();
+        let known = self.window.find_newest(start..end, tick.fingerprint);
+        if let Some(place) = known {
+            if !is_own_last {
+                origin.begin_after(place, start);
+            }
+            return if is_last { Verdict::Again } else { Verdict::Past };
+        }
+        let is_past = match tick.moment.order(last.moment()) {
+            Some(Ordering::Greater) => false,
+            Some(Ordering::Less) => true,
+            Some(Ordering::Equal) | None => !was_ahead && self.is_late(origin, tick),
+        };
+        if is_past {
+            origin.lose_place();
+            return Verdict::Past;
+        }
+        self.hand_on(origin, tick, 0);
+        Verdict::New
+    }
+
+    /// Finds what a tick is a copy of, and moves its origin there. With it comes what the origin turns out to have missed.
+    fn find_copy(&self, origin: &mut Origin, fingerprint: u64) -> Option<(u64, u64)> {
+        let (from, to) = origin.doubt;
+        if let Some(place) = self.window.find_newest(from..to, fingerprint) {
+            // It was further back than was thought.
+            origin.skipped = 0;
+            origin.doubt.1 = place;
+            origin.next = place + 1;
+            return Some((place, 0));
+        }
+        let (start, end) = (self.window.start(), self.window.end());
+        if origin.next == Origin::UNKNOWN {
+            let place = self.window.find(start..end, fingerprint)?;
+            origin.next = place + 1;
+            origin.doubt = (start, place);
+            origin.steady = true;
+            return Some((place, 0));
+        }
+        let next = origin.next;
+        let place = self.window.find(next..end, fingerprint)?;
+        let skipped = if origin.steady { place - next } else { 0 };
+        let mut missed = 0;
+        if origin.is_in_doubt() && self.is_same_moment(place, origin.doubt.1 - 1) {
+            origin.doubt.1 = place;
+            origin.has_jumped |= place > next;
+            origin.skipped += skipped;
+        } else {
+            missed = origin.goes_on();
+            origin.doubt = (next, place);
+            origin.has_jumped = place > next;
+            origin.skipped = skipped;
+        }
+        origin.next = place + 1;
+        origin.steady = true;
+        Some((place, missed))
+    }
+
+    fn copy(&mut self, origin: &mut Origin, tick: &Arrival, place: u64) -> Verdict {
+        origin.streak = 0;
+        let Some(entry) = self.window.get_mut(place) else { return Verdict::Late };
+        let own = entry.by == tick.slot;
+        let first_copy = !own && !std::mem::replace(&mut entry.contested, true);
+        let behind_ns = nanoseconds_between(entry.received_ns, tick.received_ns).unwrap_or(0);
+        let behind_ns = u64::try_from(behind_ns).unwrap_or(0);
+        Verdict::Copy(CopyOf { by: entry.by, first_copy, behind_ns })
+    }
+
+    fn hand_on(&mut self, origin: &mut Origin, tick: &Arrival, missed: u64) -> Outcome {
+        self.keep_room_for_the_slower(origin);
+        let Arrival { fingerprint, moment, received_ns, slot, .. } = *tick;
+        self.window.push(Entry::new(fingerprint, moment, received_ns, slot));
+        origin.goes_on();
+        origin.next = self.window.end();
+        origin.steady = true;
+        origin.streak = 0;
+        Outcome { verdict: Verdict::New, missed }
+    }
+
+    /// Lets the window grow rather than forget what somebody is about to bring.
+    fn keep_room_for_the_slower(&mut self, origin: &Origin) {
+        if !self.window.is_full() || self.window.is_greatest() {
+            return;
+        }
+        let (start, end) = (self.window.start(), self.window.end());
+        let is_under_way = |other: &Origin| {
+            let needs_oldest = other.next != Origin::UNKNOWN && other.next <= start;
+            // Who has brought nothing for longer has ceased to carry it, most likely.
+            let was_just_seen = end - other.seen_at < 2 * MERGE_WINDOW_MIN as u64;
+            needs_oldest && was_just_seen && !other.is(origin)
+        };
+        if self.origins.iter().any(is_under_way) {
+            self.window.grow();
+        }
+    }
+
+    fn is_same_moment(&self, one: u64, other: u64) -> bool {
+        let moment = |place| self.window.get(place).map(Entry::moment);
+        moment(one) == moment(other)
+    }
+
+    /// True when nobody else has brought anything that is remembered.
+    fn is_alone(&self, origin: &Origin) -> bool {
+        matches!(self.origins.as_slice(), [only] if only.is(origin))
+            && self.mixed_until <= self.window.start()
+    }
+
+    fn is_newer(&self, tick: &Arrival) -> bool {
+        self.window
+            .last()
+            .is_some_and(|last| tick.moment.order(last.moment()) == Some(Ordering::Greater))
+    }
+
+    /// Whether a tick that is neither a copy nor newer comes too late: somebody else is ahead, and was just now.
+    fn is_late(&self, origin: &Origin, tick: &Arrival) -> bool {
+        let end = self.window.end();
+        let Some(last) = self.window.last() else { return false };
+        if !self.origins.iter().any(|other| other.next == end && !other.is(origin)) {
+            return false;
+        }
+        match nanoseconds_between(last.received_ns, tick.received_ns) {
+            Some(since) => since <= MERGE_LATE_NS,
+            None => origin.seen_at != end || origin.streak < MERGE_LATE_STREAK_MAX,
+        }
+    }
+}
+
+/// How long after the first of two receive times the second is, if both are known.
+fn nanoseconds_between(first: i64, second: i64) -> Option<i64> {
+    (first != NO_TIME && second != NO_TIME).then(|| second.saturating_sub(first))
+}
