@@ -46,13 +46,49 @@ pub fn cut(text: &str, most: usize) -> String {
     format!("{kept}…")
 }
 
-/// A text broken into lines of at most so many characters, where it has blanks; the later ones are indented.
+/// How many columns of a terminal a text takes: Chinese characters, which brokers' messages are made of, take two.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    text.chars().map(|character| if is_wide(character) { 2 } else { 1 }).sum()
+}
+
+const fn is_wide(character: char) -> bool {
+    matches!(character,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}')
+}
+
+/// The first few of so many names: `a, b, c and 4 more`.
+#[must_use]
+pub fn listed<N: ToString>(
+    names: impl IntoIterator<Item = N>,
+    shown: usize,
+    total: usize,
+) -> String {
+    let names: Vec<String> =
+        names.into_iter().take(shown.min(total)).map(|name| name.to_string()).collect();
+    let text = names.join(", ");
+    match total - names.len() {
+        0 => text,
+        more if names.is_empty() => grouped(more as u64),
+        more => format!("{text} and {} more", grouped(more as u64)),
+    }
+}
+
+/// A text broken into lines of at most so many columns, where it has blanks; the later ones are indented.
 #[must_use]
 pub fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -80,5 +116,21 @@ mod tests {
         );
         assert_eq!(wrapped("note: aa bbb cccc d", 10, "  "), ["note: aa", "  bbb cccc", "  d"]);
         assert_eq!((cut("abc", 3), cut("abcd", 3)), ("abc".into(), "ab…".into()));
+    }
+
+    #[test]
+    fn chinese_takes_two_columns_a_character() {
+        assert_eq!(["", "CTP:", "不合法的登录", "（a）…"].map(columns), [0, 4, 12, 6]);
+        assert_eq!(wrapped("不合 法的 ab c", 9, ""), ["不合 法的", "ab c"]);
+    }
+
+    #[test]
+    fn a_list_names_the_first_and_counts_the_rest() {
+        let names = ["a", "b", "c"];
+        assert_eq!(listed(names, 3, 3), "a, b, c");
+        assert_eq!(listed(names, 2, 3), "a, b and 1 more");
+        assert_eq!(listed(names, 8, 1203), "a, b, c and 1,200 more");
+        assert_eq!(listed(names, 0, 3), "3");
+        assert_eq!(listed([0; 0], 3, 0), "");
     }
 }

@@ -5,7 +5,6 @@
 //! With `QAMD_BLESS=1` the test writes what was planned into the file instead of comparing it; a reviewer then reads the
 //! difference.
 
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -250,7 +249,8 @@ fn every_board_leads_to_its_plan() {
         } else {
             let expected = std::fs::read_to_string(&file).unwrap_or_default();
             if made != expected {
-                wrong += &format!("{name}: {}\nplanned:\n{made}expected:\n{expected}\n", case.about);
+                wrong +=
+                    &format!("{name}: {}\nplanned:\n{made}expected:\n{expected}\n", case.about);
             }
         }
     }

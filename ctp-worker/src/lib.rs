@@ -18,7 +18,7 @@
 //!
 //! The trading day rolls in one of three ways. Mostly the front ends the session, and the next login brings the next day.
 //! Where it does not, the first tick of the next day, or the clock before the next session, leads to a login on the
-//! running session ([`session::renewal`], [`day_roll`]). And should the front refuse that, ticks are dated all the
+//! running session (`session/renewal.rs`, [`day_roll`]). And should the front refuse that, ticks are dated all the
 //! same: each by its own trading day, and those that do not say theirs by the latest day that others have said.
 //!
 //! What this process never does: it knows no clients; its callbacks never block, log, or allocate without bound; it

@@ -32,7 +32,7 @@
 //!   about a wrong password, so the state is kept over both; an operator restarts the worker.
 //! * Whatever answer comes late is taken for what it says about the front, not about the attempt: an acceptance opens
 //!   the session even after the deadline, a refusal worth a retry counts only for the attempt under way.
-//! * A session that is left running while the trading day rolls is logged in anew, see [`renewal`].
+//! * A session that is left running while the trading day rolls is logged in anew: `session/renewal.rs`.
 
 use std::time::{Duration, Instant};
 

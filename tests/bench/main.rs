@@ -16,6 +16,7 @@ use std::time::Duration;
 use client::{LoadClient, Seen, monotonic_ns};
 use latency::Delays;
 use qamd_tests::fleet::{Fleet, FleetPlan};
+use qamd_tests::processes::cpu_seconds;
 use serde_json::json;
 use shm_layout::control::FleetStatus;
 
@@ -67,17 +68,6 @@ fn instruments() -> Vec<String> {
 
 fn frontend_address(runtime: &tokio::runtime::Runtime, fleet: &Fleet) -> SocketAddr {
     runtime.block_on(fleet.address()).parse().expect("host:port")
-}
-
-/// Processor time used so far by a process, seconds.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> =
-        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // Fields 14 and 15 of the line, counted after the name; the unit is 1/100 s on every Linux this runs on.
-    let ticks =
-        |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
 }
 
 fn cpu_of(status: &FleetStatus) -> (f64, f64) {

@@ -64,6 +64,28 @@ pub fn own_memory_kib(pid: u32) -> u64 {
     number.parse().expect("RssAnon is a number")
 }
 
+/// Processor time used so far by a process, seconds.
+#[must_use]
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    // Fields 14 and 15 of the line, counted after the name; the unit is 1/100 s on every Linux this runs on.
+    let ticks =
+        |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// The memory of a process in KiB, with what it shares divided among those who share it; 0 when there is no such process.
+#[must_use]
+pub fn proportional_memory_kib(pid: u32) -> u64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|line| line.split_ascii_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
+}
+
 /// The files in `/dev/shm` that belong to an instance.
 #[must_use]
 pub fn shared_memory_of(instance: &str) -> Vec<PathBuf> {

@@ -213,11 +213,11 @@ impl Fleet {
             actions: Vec::new(),
         };
         for connection in plan.connections {
-            let life = if connection.enabled {
-                life(connection.found, true)
-            } else {
-                Life::new(false, now)
-            };
+            let mut life = life(connection.found, connection.enabled);
+            if !connection.enabled {
+                // One may run all the same, and be somebody's primary: it is asked to end, and its end is awaited.
+                life.disable(now);
+            }
             fleet.add_worker(connection, life, now);
         }
         for instrument in plan.always_on {
@@ -413,15 +413,21 @@ impl Fleet {
         }
     }
 
-    /// Asks the processes that run with other settings to end; they come back with ours.
+    /// Asks the processes to end that run with other settings, and come back with ours, and those that are switched off.
     fn end_outdated(&mut self) {
         for process in self.processes() {
-            if matches!(self.life(process).phase(), Phase::Replacing(_))
-                && let Some(pid) = self.life(process).pid()
-            {
-                info!(process = %self.name(process), pid, "runs with other settings than the configuration's and is replaced");
-                self.actions.push(Action::Terminate(process, pid));
+            let phase = self.life(process).phase();
+            let Some(pid) = self.life(process).pid() else { continue };
+            match phase {
+                Phase::Replacing(_) => {
+                    info!(process = %self.name(process), pid, "runs with other settings than the configuration's and is replaced");
+                }
+                Phase::Closing(_) => {
+                    info!(process = %self.name(process), pid, "runs and is switched off; it is asked to end");
+                }
+                _ => continue,
             }
+            self.actions.push(Action::Terminate(process, pid));
         }
     }
 

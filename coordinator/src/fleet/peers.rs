@@ -230,7 +230,8 @@ impl Fleet {
             let instrument = report.instrument;
             let wished = self.demand.wants(&instrument);
             self.demand.add(source, instrument);
-            if !wished {
+            // Whoever wished for it first: what is not passed on is not known to the placement, and not adopted.
+            if self.demand.has_changes() {
                 self.pass_demand_on();
             }
             if self.placement.adopt(seat_of(index), report) && wished {

@@ -83,6 +83,7 @@ pub struct Copy {
 /// The copies of one instrument, each on a seat of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Copies {
+    /// Free places come last: most instruments have one copy, and most of the planner's time is spent looking at it.
     copies: [Option<Copy>; COPIES_MAX],
 }
 
@@ -130,7 +131,7 @@ impl Seat {
 impl Copies {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Copy> {
-        self.copies.iter().flatten()
+        self.copies.iter().map_while(Option::as_ref)
     }
 
     /// Those that are not leaving.
@@ -146,12 +147,12 @@ impl Copies {
 
     /// The copy on a seat, to be changed.
     pub fn on_mut(&mut self, seat: SeatIndex) -> Option<&mut Copy> {
-        self.copies.iter_mut().flatten().find(|copy| copy.seat == seat)
+        self.iter_mut().find(|copy| copy.seat == seat)
     }
 
     /// All of them, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Copy> {
-        self.copies.iter_mut().flatten()
+        self.copies.iter_mut().map_while(Option::as_mut)
     }
 
     /// How many there are.
@@ -163,13 +164,13 @@ impl Copies {
     /// True when there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.copies.iter().all(Option::is_none)
+        self.copies[0].is_none()
     }
 
     /// True when no further copy fits.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.copies.iter().all(Option::is_some)
+        self.copies[COPIES_MAX - 1].is_some()
     }
 
     /// One more; false when it is there already or no place is left.
@@ -189,7 +190,7 @@ impl Copies {
 
     /// Takes the copy of a seat away. The others keep their order.
     pub fn remove(&mut self, seat: SeatIndex) -> Option<Copy> {
-        let at = self.copies.iter().position(|copy| copy.is_some_and(|copy| copy.seat == seat))?;
+        let at = self.iter().position(|copy| copy.seat == seat)?;
         let copy = self.copies[at].take();
         self.copies[at..].rotate_left(1);
         copy

@@ -27,12 +27,11 @@ pub(super) enum Reach {
     Any,
 }
 
-/// Why one seat is better than another; the least is best.
+/// Why one seat is better than another; the least is best, and of equals the first by turn.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub(super) struct Merit {
+struct Merit {
     grade: u8,
     key: f64,
-    place: usize,
 }
 
 // === impl Chooser ===
@@ -45,7 +44,8 @@ impl<'a> Chooser<'a> {
         let mut places = vec![0; seats.len()];
         order.iter().enumerate().for_each(|(place, seat)| places[usize::from(*seat)] = place);
         let loads = seats.iter().map(|seat| seat.load).collect();
-        Self { seats, strategy, loads, order, places, turn: board.turn }
+        let turn = board.turn % seats.len().max(1);
+        Self { seats, strategy, loads, order, places, turn }
     }
 
     pub(super) const fn turn(&self) -> usize {
@@ -86,9 +86,7 @@ impl<'a> Chooser<'a> {
         reach: Reach,
     ) -> Option<SeatIndex> {
         let best = self.best(item, copies, reach, |chooser, seat| chooser.has_room(seat))?;
-        if !self.order.is_empty() {
-            self.turn = (self.places[usize::from(best)] + 1) % self.order.len();
-        }
+        self.turn = (self.places[usize::from(best)] + 1) % self.order.len();
         Some(best)
     }
 
@@ -104,15 +102,18 @@ impl<'a> Chooser<'a> {
             return None;
         }
         let mut best: Option<(Merit, SeatIndex)> = None;
-        for seat in &self.order {
-            let Some(grade) = self.grade(item, copies, *seat, reach) else { continue };
-            if best.is_some_and(|(merit, _)| merit.grade < grade) || !fits(self, *seat) {
+        for (place, seat) in self.order.iter().copied().enumerate() {
+            if !fits(self, seat) {
                 continue;
             }
-            let key = self.key(item, *seat);
-            let merit = Merit { grade, key, place: self.places[usize::from(*seat)] };
-            if best.is_none_or(|(other, _)| merit < other) {
-                best = Some((merit, *seat));
+            let Some(grade) = self.grade(item, copies, seat, reach) else { continue };
+            let to_beat = match best {
+                Some((merit, _)) if merit.grade < grade => continue,
+                Some((merit, _)) if merit.grade == grade => merit.key,
+                _ => f64::INFINITY,
+            };
+            if let Some(key) = self.key_below(to_beat, item, seat, place) {
+                best = Some((Merit { grade, key }, seat));
             }
         }
         best.map(|(_, seat)| seat)
@@ -146,18 +147,17 @@ impl<'a> Chooser<'a> {
         Some(standing + 2 * u8::from(shared) + 8 * u8::from(banned))
     }
 
-    /// The fine order, by strategy.
+    /// The fine order, by strategy: a seat's key, the least of which is best, if it is less than another.
     #[expect(clippy::cast_precision_loss, reason = "counts of a few thousand")]
-    fn key(&self, item: &Item, seat: SeatIndex) -> f64 {
-        match self.strategy {
-            Strategy::RoundRobin => {
-                let count = self.order.len();
-                ((self.places[usize::from(seat)] + count - self.turn % count) % count) as f64
-            }
+    fn key_below(&self, other: f64, item: &Item, seat: SeatIndex, place: usize) -> Option<f64> {
+        let key = match self.strategy {
+            Strategy::RoundRobin if place >= self.turn => (place - self.turn) as f64,
+            Strategy::RoundRobin => (place + self.order.len() - self.turn) as f64,
             Strategy::LeastConnections => self.loads[usize::from(seat)] as f64,
             Strategy::ConnectionQuality => self.pressure(seat, self.load_of(seat)),
-            Strategy::HashBased => self.distance(item, seat),
-        }
+            Strategy::HashBased => return self.distance_below(other, item, seat),
+        };
+        (key < other).then_some(key)
     }
 
     /// How little a seat wants one more: how full it is, and what its quality lacks.
@@ -171,13 +171,24 @@ impl<'a> Chooser<'a> {
     /// Weighted rendezvous hashing: the seat at the least distance has the item. Each seat's distances are exponentially
     /// distributed with its capacity as the rate, so it is the nearest to that share of all items, and a seat that comes
     /// or goes moves only its own.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits of a hash are plenty")]
     pub(super) fn distance(&self, item: &Item, seat: SeatIndex) -> f64 {
+        self.distance_below(f64::INFINITY, item, seat).unwrap_or(f64::INFINITY)
+    }
+
+    /// A seat's distance, if it is less than another.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits of a hash are plenty")]
+    fn distance_below(&self, other: f64, item: &Item, seat: SeatIndex) -> Option<f64> {
         let seat = self.seat(seat);
         let hash = mix(item.hash ^ seat.seed);
         // In (0, 1]: a logarithm of zero would make one seat infinitely far.
         let uniform = ((hash >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-        -uniform.ln() / seat.capacity.max(1) as f64
+        let limit = other * seat.capacity.max(1) as f64;
+        // The logarithm is what takes time, and -ln(x) >= 1 - x spares it nearly every seat.
+        if 1.0 - uniform >= limit {
+            return None;
+        }
+        let distance = -uniform.ln() / seat.capacity.max(1) as f64;
+        (distance < other).then_some(distance)
     }
 }
 

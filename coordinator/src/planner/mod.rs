@@ -23,8 +23,6 @@ pub use board::{
 };
 pub use choice::hash_of;
 
-use std::collections::HashMap;
-
 use crate::config::Strategy;
 use choice::Chooser;
 
@@ -71,8 +69,8 @@ pub struct Plan {
 #[must_use]
 pub fn plan(board: &Board, policy: &Policy) -> Plan {
     let chooser = Chooser::new(board, policy.strategy);
-    let changed = HashMap::new();
-    let mut planner = Planner { board, policy, chooser, changed, plan: Plan::default() };
+    let copies = board.items.iter().map(|item| item.copies).collect();
+    let mut planner = Planner { board, policy, chooser, copies, plan: Plan::default() };
     planner.settle();
     let calm = planner.plan.steps.is_empty() && planner.plan.waiting.is_empty();
     if calm && policy.voluntary_moves > 0 {
@@ -87,8 +85,8 @@ struct Planner<'a> {
     board: &'a Board,
     policy: &'a Policy,
     chooser: Chooser<'a>,
-    /// The copies of items that steps have changed.
-    changed: HashMap<ItemIndex, Copies>,
+    /// The copies of each item as the steps so far leave them.
+    copies: Vec<Copies>,
     plan: Plan,
 }
 
@@ -99,7 +97,12 @@ impl<'a> Planner<'a> {
 
     /// An item's copies as the steps so far leave them.
     fn copies(&self, index: ItemIndex) -> Copies {
-        self.changed.get(&index).copied().unwrap_or_else(|| self.item(index).copies)
+        self.copies[index as usize]
+    }
+
+    /// True when a step has touched an item.
+    fn is_changed(&self, index: ItemIndex) -> bool {
+        self.copies[index as usize] != self.item(index).copies
     }
 
     /// Takes a step.
@@ -108,8 +111,7 @@ impl<'a> Planner<'a> {
         | Step::Return(index, seat)
         | Step::Leave(index, seat)
         | Step::Drop(index, seat)) = step;
-        let before = self.item(index).copies;
-        let copies = self.changed.entry(index).or_insert(before);
+        let copies = &mut self.copies[index as usize];
         match step {
             Step::Add(..) => {
                 copies.add(seat);

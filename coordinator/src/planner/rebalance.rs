@@ -3,8 +3,8 @@
 //! Only from sound seats to sound seats, a bounded number at a time, and only where the gain is clear: the steps of one
 //! round lead to a board on which the next round finds fewer, so that it ends.
 
-use super::board::{Acceptance, Copies, Item, ItemIndex, SeatIndex};
-use super::choice::Reach;
+use super::board::{Acceptance, Copies, Copy, CopyState, Item, ItemIndex, SeatIndex};
+use super::choice::{Chooser, Reach};
 use super::{Planner, Step};
 use crate::config::Strategy;
 
@@ -18,6 +18,9 @@ const COUNT_SLACK_SHARE: f64 = 0.10;
 impl Planner<'_> {
     /// Moves copies towards what the strategy would choose for an empty board.
     pub(super) fn rebalance(&mut self) {
+        if self.policy.redundancy > 1 {
+            self.brokers_apart();
+        }
         match self.policy.strategy {
             Strategy::HashBased => self.to_the_nearest(),
             _ => self.to_the_emptiest(),
@@ -25,14 +28,39 @@ impl Planner<'_> {
     }
 
     /// True when a copy may move for balance: it is settled where it is, and everything of its item is.
-    fn is_settled(&self, item: &Item) -> bool {
+    fn is_settled(&self, index: ItemIndex) -> bool {
+        let item = self.item(index);
         item.wanted
             && !item.parked
+            && !item.copies.is_empty()
             && item.copies.iter().all(|copy| !copy.leaving && self.chooser.seat(copy.seat).keeps)
+            // One move of an item at a time.
+            && !self.is_changed(index)
     }
 
     fn takes_gladly(&self, seat: SeatIndex) -> bool {
         self.chooser.seat(seat).accepts == Acceptance::First
+    }
+
+    /// Items that had to take two connections of one broker, now that another broker has room.
+    fn brokers_apart(&mut self) {
+        for (index, item) in (0..).zip(&self.board.items) {
+            if self.plan.voluntary >= self.policy.voluntary_moves {
+                return;
+            }
+            if item.copies.len() < 2 || !self.is_settled(index) {
+                continue;
+            }
+            let shared = |copy: &&Copy| self.shares_a_broker(&without(item, copy.seat), copy.seat);
+            let use_of = |copy: &&Copy| (copy.state == CopyState::Ticking, copy.primary);
+            let least = item.copies.iter().filter(shared).min_by_key(use_of);
+            let Some(from) = least.map(|copy| copy.seat) else { continue };
+            if let Some(to) = self.better_seat(item, from)
+                && !self.shares_a_broker(&without(item, from), to)
+            {
+                self.move_copy(index, from, to);
+            }
+        }
     }
 
     /// hash_based: each item to the nearest seats that have room.
@@ -41,16 +69,18 @@ impl Planner<'_> {
             if self.plan.voluntary >= self.policy.voluntary_moves {
                 return;
             }
-            if item.copies.is_empty() || !self.is_settled(item) {
+            if !self.is_settled(index) {
                 continue;
             }
-            let farthest = item.copies.iter().map(|copy| copy.seat).max_by(|one, other| {
-                let distance = |seat: &SeatIndex| self.chooser.distance(item, *seat);
-                distance(one).total_cmp(&distance(other))
-            });
-            let Some(from) = farthest else { continue };
-            let Some(to) = self.better_seat(item, from) else { continue };
-            if self.chooser.distance(item, to) < self.chooser.distance(item, from) {
+            let distance = |seat: SeatIndex| self.chooser.distance(item, seat);
+            let mut seats: Vec<SeatIndex> = item.copies.iter().map(|copy| copy.seat).collect();
+            seats.sort_by(|one, other| distance(*other).total_cmp(&distance(*one)));
+            // The farthest first; where its broker binds it, one that is nearer may have somewhere to go.
+            let nearer = |from: &SeatIndex| {
+                let to = self.better_seat(item, *from)?;
+                (distance(to) < distance(*from)).then_some((*from, to))
+            };
+            if let Some((from, to)) = seats.iter().find_map(nearer) {
                 self.move_copy(index, from, to);
             }
         }
@@ -58,9 +88,8 @@ impl Planner<'_> {
 
     /// The best seat for an item if it were not on `from`.
     fn better_seat(&self, item: &Item, from: SeatIndex) -> Option<SeatIndex> {
-        let mut others = item.copies;
-        others.remove(from);
-        let fits = |chooser: &super::Chooser<'_>, seat: SeatIndex| {
+        let others = without(item, from);
+        let fits = |chooser: &Chooser<'_>, seat: SeatIndex| {
             seat != from
                 && chooser.seat(seat).accepts == Acceptance::First
                 && chooser.has_room(seat)
@@ -142,7 +171,7 @@ impl Planner<'_> {
     fn movable(&self) -> Vec<Vec<ItemIndex>> {
         let mut carried = vec![Vec::new(); self.board.seats.len()];
         for (index, item) in (0..).zip(&self.board.items) {
-            if !item.copies.is_empty() && self.is_settled(item) {
+            if self.is_settled(index) {
                 for copy in item.copies.iter() {
                     carried[usize::from(copy.seat)].push(index);
                 }
@@ -162,11 +191,8 @@ impl Planner<'_> {
         to: SeatIndex,
     ) -> Option<ItemIndex> {
         let fits = |index: &ItemIndex| {
-            let item = self.item(*index);
-            let mut others = item.copies;
-            others.remove(from);
-            // One move of an item at a time.
-            !self.changed.contains_key(index)
+            let (item, others) = (self.item(*index), without(self.item(*index), from));
+            !self.is_changed(*index)
                 && !item.copies.is_full()
                 && item.copies.on(to).is_none()
                 && !item.banned.contains(&to)
@@ -175,4 +201,11 @@ impl Planner<'_> {
         let at = items.iter().rposition(fits)?;
         Some(items.remove(at))
     }
+}
+
+/// The copies of an item but the one on a seat.
+fn without(item: &Item, seat: SeatIndex) -> Copies {
+    let mut others = item.copies;
+    others.remove(seat);
+    others
 }

@@ -1,10 +1,10 @@
 //! What must be: every wanted instrument on its seats (pure).
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::board::{Copies, Copy, CopyState, Item, ItemIndex, SeatIndex};
-use super::choice::Reach;
+use super::choice::{Chooser, Reach};
 use super::{Planner, Step};
 
 /// What an item lacks.
@@ -20,6 +20,8 @@ enum Need {
 #[derive(Debug, Default)]
 struct Standbys {
     seats: BTreeMap<SeatIndex, Vec<ItemIndex>>,
+    /// Whose second copies went.
+    givers: BTreeSet<ItemIndex>,
 }
 
 impl Planner<'_> {
@@ -32,9 +34,15 @@ impl Planner<'_> {
                 self.place_first(*index, &mut standbys);
             }
         }
+        let mut givers = standbys.map(|standbys| standbys.givers).unwrap_or_default();
         for (_, _, index) in &needy {
             self.complete(*index);
+            givers.remove(index);
         }
+        // For those that gave and needed nothing before there may be room elsewhere.
+        let mut givers: Vec<ItemIndex> = givers.into_iter().collect();
+        givers.sort_by_key(|index| self.item(*index).rank);
+        givers.into_iter().for_each(|index| self.complete(index));
     }
 
     /// Drops what must go at once and finds who needs something, in the order of service.
@@ -179,7 +187,11 @@ impl Planner<'_> {
             return None;
         }
         let standbys = standbys.get_or_insert_with(|| self.standbys());
-        let seat = self.chooser.best(item, copies, Reach::Sound, |_, seat| standbys.has(seat))?;
+        // On a seat that carries too much already, one that goes makes no room.
+        let fits = |chooser: &Chooser<'_>, seat: SeatIndex| {
+            standbys.has(seat) && chooser.load_of(seat) <= chooser.seat(seat).capacity
+        };
+        let seat = self.chooser.best(item, copies, Reach::Sound, fits)?;
         let giver = standbys.take(seat)?;
         self.step(Step::Drop(giver, seat));
         Some(seat)
@@ -215,6 +227,8 @@ impl Standbys {
     }
 
     fn take(&mut self, seat: SeatIndex) -> Option<ItemIndex> {
-        self.seats.get_mut(&seat)?.pop()
+        let giver = self.seats.get_mut(&seat)?.pop()?;
+        self.givers.insert(giver);
+        Some(giver)
     }
 }

@@ -16,10 +16,12 @@ pub(crate) mod answers;
 pub(crate) mod callbacks;
 mod outlet;
 
+use std::path::Path;
+
 use crate::engine::answers::{Answers, Request};
 use crate::engine::callbacks::{Callbacks, Names, Topic};
 use crate::engine::outlet::TickOutlet;
-use crate::faults::{Action, FaultSchedule, NETWORK_READ, Refusal};
+use crate::faults::{Action, FaultSchedule, Muted, NETWORK_READ, Refusal};
 use crate::feed::{Feed, FeedError};
 use crate::instrument::InstrumentId;
 use crate::layout::{RspUserLogin, put};
@@ -31,6 +33,9 @@ use crate::script::Script;
 const RETRY_NS: u64 = 5_000_000_000;
 /// How soon it comes back to a front that closed.
 const RECONNECT_NS: u64 = 1_000_000_000;
+
+/// How often a file is looked for that a fault waits for.
+const LOOK_NS: u64 = 20 * MS;
 
 const MS: u64 = 1_000_000;
 
@@ -124,11 +129,17 @@ impl Engine {
             _ => None,
         };
         let fault_ns = self.schedule.next_at_ms().map(|at_ms| at_ms.saturating_mul(MS));
-        Ok([tick_ns, connect_ns, fault_ns, self.answers.next_ns()].into_iter().flatten().min())
+        let look_ns = self.schedule.awaits_a_file().then(|| now_ns.saturating_add(LOOK_NS));
+        let next = [tick_ns, connect_ns, fault_ns, look_ns, self.answers.next_ns()];
+        Ok(next.into_iter().flatten().min())
     }
 
     fn start_faults(&mut self, now_ns: u64, callbacks: &mut dyn Callbacks) {
-        while let Some(fault) = self.schedule.take_due(now_ns / MS, self.outlet.sent) {
+        let elapsed_ms = now_ns / MS;
+        loop {
+            let is_there = |path: &Path| callbacks.is_there(path);
+            let due = self.schedule.take_due(elapsed_ms, self.outlet.sent, is_there);
+            let Some(fault) = due else { return };
             let happens = fault.once_file.as_deref().is_none_or(|path| callbacks.claim_once(path));
             if happens {
                 self.start(&fault.action, now_ns, callbacks);
@@ -155,6 +166,11 @@ impl Engine {
                 self.disconnect(now_ns, *reason, after_ns, callbacks);
             }
             Action::Silent { for_ms } => self.outlet.silent_until_ns = until(*for_ms),
+            Action::Mute { instrument, pattern, for_ms } => {
+                let pattern = pattern.as_ref().or(instrument.as_ref());
+                let pattern = pattern.map_or("", String::as_str);
+                self.outlet.muted.push(Muted::new(pattern, until(*for_ms)));
+            }
             Action::Late { login_ms, acks_ms } => {
                 conditions.login_delay_ns = login_ms.saturating_mul(MS);
                 conditions.ack_delay_ns = acks_ms.saturating_mul(MS);

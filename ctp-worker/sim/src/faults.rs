@@ -1,6 +1,6 @@
 //! The fault script: what goes wrong, when, and how often.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,9 +17,9 @@ pub(crate) enum FaultError {
     /// The entry is no object.
     #[error("not an object")]
     NotAnObject,
-    /// Both moments are given.
-    #[error("`at_ms` and `after_ticks` exclude each other")]
-    TwoMoments,
+    /// Several moments are given.
+    #[error("`at_ms`, `after_ticks` and `when_file` exclude each other")]
+    SeveralMoments,
     /// An unknown key or a value of the wrong kind.
     #[error("reading its keys")]
     Keys(#[source] serde_json::Error),
@@ -29,12 +29,14 @@ pub(crate) enum FaultError {
 }
 
 /// When a fault happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trigger {
     /// So many milliseconds after `Init`.
     AtMs(u64),
     /// As soon as so many ticks were sent.
     AfterTicks(u64),
+    /// As soon as this file is there.
+    WhenFile(PathBuf),
 }
 
 /// One entry of the script.
@@ -74,6 +76,8 @@ pub(crate) enum Action {
     },
     /// No ticks any more.
     Silent { for_ms: Option<u64> },
+    /// No ticks of some instruments any more.
+    Mute { instrument: Option<String>, pattern: Option<String>, for_ms: Option<u64> },
     /// Answers take their time.
     Late {
         #[serde(default)]
@@ -183,17 +187,19 @@ impl Fault {
         struct When {
             at_ms: Option<u64>,
             after_ticks: Option<u64>,
+            when_file: Option<PathBuf>,
             once_file: Option<PathBuf>,
         }
         let mut keys = value.as_object().ok_or(FaultError::NotAnObject)?.clone();
         let when: When = serde_json::from_value(value.clone()).map_err(FaultError::Keys)?;
-        for key in ["at_ms", "after_ticks", "once_file"] {
+        for key in ["at_ms", "after_ticks", "when_file", "once_file"] {
             keys.remove(key);
         }
-        let trigger = match (when.at_ms, when.after_ticks) {
-            (Some(_), Some(_)) => return Err(FaultError::TwoMoments),
-            (at_ms, None) => Trigger::AtMs(at_ms.unwrap_or(0)),
-            (None, Some(ticks)) => Trigger::AfterTicks(ticks),
+        let trigger = match (when.at_ms, when.after_ticks, when.when_file) {
+            (at_ms, None, None) => Trigger::AtMs(at_ms.unwrap_or(0)),
+            (None, Some(ticks), None) => Trigger::AfterTicks(ticks),
+            (None, None, Some(file)) => Trigger::WhenFile(file),
+            _ => return Err(FaultError::SeveralMoments),
         };
         let action: Action =
             serde_json::from_value(Value::Object(keys)).map_err(FaultError::Keys)?;
@@ -205,10 +211,12 @@ impl Fault {
 fn check(action: &Action) -> Result<(), FaultError> {
     let wrong = |key, reason| Err(FaultError::Value { key, reason });
     match action {
-        Action::RefuseInstrument { instrument: Some(_), pattern: Some(_), .. } => {
+        Action::RefuseInstrument { instrument: Some(_), pattern: Some(_), .. }
+        | Action::Mute { instrument: Some(_), pattern: Some(_), .. } => {
             wrong("pattern", "excludes `instrument`")
         }
-        Action::RefuseInstrument { instrument: None, pattern: None, .. } => {
+        Action::RefuseInstrument { instrument: None, pattern: None, .. }
+        | Action::Mute { instrument: None, pattern: None, .. } => {
             wrong("instrument", "missing, and no `pattern` either")
         }
         Action::RefuseInstrument { error_id: 0, .. } | Action::RefuseLogin { error_id: 0, .. } => {
@@ -232,10 +240,16 @@ impl FaultSchedule {
     }
 
     /// Takes the first fault that is due, in the script's order.
-    pub(crate) fn take_due(&mut self, elapsed_ms: u64, ticks: u64) -> Option<Fault> {
-        let due = self.pending.iter().position(|fault| match fault.trigger {
-            Trigger::AtMs(at_ms) => elapsed_ms >= at_ms,
-            Trigger::AfterTicks(after) => ticks >= after,
+    pub(crate) fn take_due(
+        &mut self,
+        elapsed_ms: u64,
+        ticks: u64,
+        mut is_there: impl FnMut(&Path) -> bool,
+    ) -> Option<Fault> {
+        let due = self.pending.iter().position(|fault| match &fault.trigger {
+            Trigger::AtMs(at_ms) => elapsed_ms >= *at_ms,
+            Trigger::AfterTicks(after) => ticks >= *after,
+            Trigger::WhenFile(file) => is_there(file),
         })?;
         Some(self.pending.remove(due))
     }
@@ -244,15 +258,20 @@ impl FaultSchedule {
     pub(crate) fn next_at_ms(&self) -> Option<u64> {
         let times = self.pending.iter().filter_map(|fault| match fault.trigger {
             Trigger::AtMs(at_ms) => Some(at_ms),
-            Trigger::AfterTicks(_) => None,
+            Trigger::AfterTicks(_) | Trigger::WhenFile(_) => None,
         });
         times.min()
+    }
+
+    /// True while a fault waits for a file, which has to be looked for.
+    pub(crate) fn awaits_a_file(&self) -> bool {
+        self.pending.iter().any(|fault| matches!(fault.trigger, Trigger::WhenFile(_)))
     }
 
     /// The count of ticks at which the next fault is due.
     pub(crate) fn next_at_ticks(&self) -> Option<u64> {
         let counts = self.pending.iter().filter_map(|fault| match fault.trigger {
-            Trigger::AtMs(_) => None,
+            Trigger::AtMs(_) | Trigger::WhenFile(_) => None,
             Trigger::AfterTicks(ticks) => Some(ticks),
         });
         counts.min()
@@ -291,6 +310,26 @@ impl Refusal {
         }
         self.left = self.left.map(|left| left - 1);
         Some(self.error_id)
+    }
+}
+
+/// Instruments whose ticks the front keeps to itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Muted {
+    /// As [`Refusal`]'s.
+    pattern: Vec<u8>,
+    until_ns: u64,
+}
+
+impl Muted {
+    /// The instruments a pattern fits, until then.
+    pub(crate) fn new(pattern: &str, until_ns: u64) -> Self {
+        Self { pattern: pattern.as_bytes().to_vec(), until_ns }
+    }
+
+    /// Whether an instrument's tick is kept now.
+    pub(crate) fn keeps(&self, instrument: &InstrumentId, now_ns: u64) -> bool {
+        now_ns < self.until_ns && fits(&self.pattern, instrument.as_bytes())
     }
 }
 
@@ -355,6 +394,10 @@ mod tests {
             r#"{"do": "silent", "at_ms": -1}"#,
             r#"{"do": "refuse_instrument"}"#,
             r#"{"do": "refuse_instrument", "instrument": "a", "pattern": "b"}"#,
+            r#"{"do": "silent", "at_ms": 1, "when_file": "/tmp/x"}"#,
+            r#"{"do": "silent", "after_ticks": 1, "when_file": "/tmp/x"}"#,
+            r#"{"do": "mute"}"#,
+            r#"{"do": "mute", "instrument": "a", "pattern": "b"}"#,
             r#"{"do": "refuse_login", "error_id": 0}"#,
             r#"{"do": "return_code", "call": "login", "code": 1}"#,
             r#"{"do": "return_code", "call": "fly", "code": -2}"#,
@@ -371,14 +414,27 @@ mod tests {
             parse(r#"{"at_ms": 5, "do": "disconnect"}"#).unwrap(),
         ];
         let mut schedule = FaultSchedule::new(&faults);
-        assert_eq!(schedule.take_due(4, 2), None);
+        let no_file = |_: &Path| panic!("no fault waits for a file");
+        assert_eq!(schedule.take_due(4, 2, no_file), None);
         assert_eq!(schedule.next_at_ms(), Some(5));
         assert_eq!(schedule.next_at_ticks(), Some(3));
-        assert_eq!(schedule.take_due(20, 2).as_ref(), Some(&faults[0]));
-        assert_eq!(schedule.take_due(20, 2).as_ref(), Some(&faults[2]));
-        assert_eq!(schedule.take_due(20, 2), None);
-        assert_eq!(schedule.take_due(20, 3).as_ref(), Some(&faults[1]));
+        assert_eq!(schedule.take_due(20, 2, no_file).as_ref(), Some(&faults[0]));
+        assert_eq!(schedule.take_due(20, 2, no_file).as_ref(), Some(&faults[2]));
+        assert_eq!(schedule.take_due(20, 2, no_file), None);
+        assert_eq!(schedule.take_due(20, 3, no_file).as_ref(), Some(&faults[1]));
         assert_eq!((schedule.next_at_ms(), schedule.next_at_ticks()), (None, None));
+    }
+
+    #[test]
+    fn a_fault_may_wait_for_a_file() {
+        let fault = parse(r#"{"when_file": "/tmp/go", "do": "silent"}"#).unwrap();
+        let mut schedule = FaultSchedule::new(std::slice::from_ref(&fault));
+        assert!(schedule.awaits_a_file());
+        assert_eq!(schedule.take_due(u64::MAX, u64::MAX, |_| false), None);
+        assert_eq!((schedule.next_at_ms(), schedule.next_at_ticks()), (None, None));
+        let due = schedule.take_due(0, 0, |path| path == Path::new("/tmp/go"));
+        assert_eq!(due, Some(fault));
+        assert!(!schedule.awaits_a_file());
     }
 
     #[test]

@@ -204,6 +204,15 @@ impl DepthMarketData {
         }
     }
 
+    /// The id, from where this version has it.
+    pub(crate) fn instrument(&self) -> InstrumentId {
+        if self.short_instrument_id[0] == 0 {
+            InstrumentId::new(&self.instrument_id)
+        } else {
+            InstrumentId::new(&self.short_instrument_id)
+        }
+    }
+
     /// Puts the exchange's own name of the instrument where this version has it.
     pub(crate) fn set_exchange_inst_id(&mut self, text: &[u8], abi: Abi) {
         if abi.has_long_id() {

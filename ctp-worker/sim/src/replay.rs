@@ -30,6 +30,8 @@ pub(crate) struct Replay {
     stage: Stage,
     /// The script's wall-clock start, as nanoseconds since `Init`.
     not_before_ns: u64,
+    /// How long before `Init` it began, by the script's anchor: what was due by then passes unseen.
+    run_before_ns: u64,
     subscribed: HashSet<InstrumentId>,
     /// The last row of each instrument that has passed.
     passed: HashMap<InstrumentId, DepthMarketData>,
@@ -80,6 +82,8 @@ impl Replay {
         let first = first.ok_or_else(|| RecordingError::Empty { path: plan.file.clone() })?;
         let wait_ms = plan.start_at_unix_ms.map_or(0, |at_ms| at_ms.saturating_sub(unix_ms).max(0));
         let not_before_ns = (wait_ms as u64).saturating_mul(1_000_000);
+        let run_before_ms =
+            plan.anchor_unix_ms.map_or(0, |at_ms| unix_ms.saturating_sub(at_ms).max(0));
         let stage = match plan.start {
             Awaited::Nothing => Stage::Waiting(start_ns(plan, not_before_ns, 0)),
             Awaited::All => {
@@ -102,6 +106,7 @@ impl Replay {
             time_before_ms: None,
             stage,
             not_before_ns,
+            run_before_ns: (run_before_ms as u64).saturating_mul(1_000_000),
             subscribed: HashSet::new(),
             passed: HashMap::new(),
             trading_day: first.depth.trading_day,
@@ -169,7 +174,9 @@ impl Replay {
                 self.stage = Stage::Paused(now_ns.saturating_sub(since_ns));
                 None
             }
-            Stage::Running(since_ns) => Some(now_ns.saturating_sub(since_ns)),
+            Stage::Running(since_ns) => {
+                Some(now_ns.saturating_sub(since_ns).saturating_add(self.run_before_ns))
+            }
             Stage::Paused(own_ns) if !pausing => {
                 self.stage = Stage::Running(now_ns.saturating_sub(own_ns));
                 Some(own_ns)
@@ -189,6 +196,7 @@ impl Replay {
     fn pass_rows(&mut self, own_ns: u64, out: &mut Outlet<'_>) -> Result<bool, RecordingError> {
         for _ in 0..ROWS_PER_TURN_MAX {
             let Some(mut row) = self.ahead else { return Ok(false) };
+            let unseen = self.due_ns < self.run_before_ns as f64;
             if self.due_ns > own_ns as f64 {
                 return Ok(false);
             }
@@ -208,7 +216,7 @@ impl Replay {
                 return Err(RecordingError::TooManyInstruments { path });
             }
             self.passed.insert(row.id, row.depth);
-            if self.subscribed.contains(&row.id) && out(&mut row.depth).is_break() {
+            if !unseen && self.subscribed.contains(&row.id) && out(&mut row.depth).is_break() {
                 return Ok(true);
             }
         }
@@ -265,7 +273,8 @@ impl Feed for Replay {
             return Ok(Some(now_ns));
         }
         let Stage::Running(since_ns) = self.stage else { return Ok(None) };
-        let due_ns = since_ns.saturating_add(self.due_ns.ceil() as u64);
+        let own_due_ns = (self.due_ns.ceil() as u64).saturating_sub(self.run_before_ns);
+        let due_ns = since_ns.saturating_add(own_due_ns);
         let slice_ns =
             if due_ns.saturating_sub(now_ns) >= self.slice_ns { 0 } else { self.slice_ns };
         Ok(self.ahead.map(|_row| wake_ns(due_ns, now_ns, slice_ns)))

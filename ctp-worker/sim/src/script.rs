@@ -119,6 +119,8 @@ pub(crate) struct ReplayPlan {
     pub(crate) start: Awaited,
     pub(crate) start_after_ms: u64,
     pub(crate) start_at_unix_ms: Option<i64>,
+    /// Real time at which it began, or begins, whenever the library was started.
+    pub(crate) anchor_unix_ms: Option<i64>,
     pub(crate) repeat: bool,
     pub(crate) pause_while_disconnected: bool,
 }
@@ -286,6 +288,14 @@ mod tests {
             (r#"{"replay": {"file": "a", "speed": -1}}"#, "`replay.speed`"),
             (r#"{"replay": {"file": "a", "await_subscriptions": "x"}}"#, "`await_subscriptions`"),
             (r#"{"replay": {"file": "a"}, "rate": 5}"#, "`rate`"),
+            (
+                r#"{"replay": {"file": "a", "anchor_unix_ms": 1, "rate": 0}}"#,
+                "`replay.anchor_unix_ms`",
+            ),
+            (
+                r#"{"replay": {"file": "a", "anchor_unix_ms": 1, "start_after_ms": 1}}"#,
+                "`replay.anchor_unix_ms`",
+            ),
             (r#"{"faults": [{"do": "silent"}, {"do": "explode"}]}"#, "`faults[1]`"),
         ] {
             let text = refused(json);

@@ -360,7 +360,8 @@ pub struct FrontendStats {
     pub handshakes_failed: u64,
     /// Instruments wanted by at least one session.
     pub instruments: u32,
-    /// Ticks read from the ring.
+    /// Ticks handed on by the ring's reader: the first arrival of each. What was taken from the ring, copies included, is
+    /// in [`ConnectionView::ticks`].
     pub ticks: u64,
     /// Ticks lost in the ring before this reader took them, by their sequences.
     pub ring_lost: u64,

@@ -25,6 +25,7 @@
 
 mod content;
 mod history;
+mod origin;
 mod places;
 mod tally;
 mod window;
@@ -41,7 +42,8 @@ use crate::instrument_id::InstrumentId;
 use crate::limits::MERGE_INSTRUMENTS_MAX;
 use crate::tick::{Tick, TickFlags};
 use content::{Moment, identity};
-use history::{Arrival, History, Outcome, Verdict};
+use history::{History, Outcome, Verdict};
+use origin::Arrival;
 use places::Places;
 use tally::Tallies;
 

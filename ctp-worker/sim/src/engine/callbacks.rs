@@ -57,6 +57,8 @@ pub(crate) trait Callbacks {
     fn hang_release(&mut self, for_ms: Option<u64>);
     /// Whether this process is the first that asks for this file.
     fn claim_once(&mut self, path: &Path) -> bool;
+    /// Whether this file is there.
+    fn is_there(&mut self, path: &Path) -> bool;
     /// Ends the process.
     fn die(&mut self, how: Death);
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::engine::callbacks::Callbacks;
+use crate::faults::Muted;
 use crate::layout::{DepthMarketData, NO_VALUE};
 
 /// What stands between a source and the client.
@@ -14,6 +15,8 @@ pub(crate) struct TickOutlet {
     pub(crate) kept: u64,
     /// Nothing is sent before this time.
     pub(crate) silent_until_ns: u64,
+    /// Nothing of these instruments is sent.
+    pub(crate) muted: Vec<Muted>,
     /// So many ticks come twice, first with rubbish for an id.
     pub(crate) garbage_left: u32,
     /// So many ticks come without a last price.
@@ -30,7 +33,8 @@ impl TickOutlet {
         now_ns: u64,
         callbacks: &mut dyn Callbacks,
     ) -> ControlFlow<()> {
-        if now_ns < self.silent_until_ns {
+        let muted = |muted: &Muted| muted.keeps(&depth.instrument(), now_ns);
+        if now_ns < self.silent_until_ns || self.muted.iter().any(muted) {
             self.kept += 1;
             return ControlFlow::Continue(());
         }

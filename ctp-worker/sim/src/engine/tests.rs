@@ -33,6 +33,7 @@ struct Recorder {
     events: Vec<Event>,
     connected: bool,
     once: Vec<PathBuf>,
+    there: Vec<PathBuf>,
 }
 
 impl Callbacks for Recorder {
@@ -87,6 +88,9 @@ impl Callbacks for Recorder {
         let first = !self.once.iter().any(|known| known == path);
         self.once.push(path.to_owned());
         first
+    }
+    fn is_there(&mut self, path: &Path) -> bool {
+        self.there.iter().any(|known| known == path)
     }
     fn die(&mut self, how: Death) {
         self.events.push(Event::Died(how));
@@ -373,6 +377,29 @@ fn a_silent_front_says_nothing_for_a_while() {
         World::ticking(r#"{"faults": [{"at_ms": 100, "do": "silent"}]}"#, &["rb2505"]);
     for_ever.subscribe(&["au2506"]);
     assert_eq!(for_ever.run_to(3000), [answer("au2506", 0, true)]);
+}
+
+#[test]
+fn a_muted_instrument_is_acknowledged_and_never_sent() {
+    let mut world = World::ticking(
+        r#"{"faults": [{"at_ms": 100, "do": "mute", "pattern": "au*", "for_ms": 50}]}"#,
+        &["rb2505"],
+    );
+    world.subscribe(&["au2506"]);
+    let events = world.run_to(149);
+    assert_eq!(without_ticks(events.clone()), [answer("au2506", 0, true)]);
+    assert!(!events.contains(&Event::Tick("au2506".to_owned())), "{events:?}");
+    assert!(events.contains(&Event::Tick("rb2505".to_owned())));
+    assert!(world.run_to(160).contains(&Event::Tick("au2506".to_owned())));
+}
+
+#[test]
+fn a_fault_may_wait_for_a_file_that_somebody_makes() {
+    let mut world =
+        World::ticking(r#"{"faults": [{"when_file": "/go", "do": "disconnect"}]}"#, &["rb2505"]);
+    assert_eq!(without_ticks(world.run_to(200)), []);
+    world.recorder.there.push(PathBuf::from("/go"));
+    assert_eq!(without_ticks(world.run_to(230)), [Event::Disconnected(0x1001)]);
 }
 
 #[test]

@@ -209,6 +209,10 @@ impl Callbacks for SpiCaller {
         std::fs::OpenOptions::new().write(true).create_new(true).open(path).is_ok()
     }
 
+    fn is_there(&mut self, path: &Path) -> bool {
+        path.exists()
+    }
+
     fn die(&mut self, how: Death) {
         die(how);
     }

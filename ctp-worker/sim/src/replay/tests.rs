@@ -137,6 +137,27 @@ fn a_replay_may_wait_for_the_wall_clock() {
 }
 
 #[test]
+fn a_replay_may_have_begun_before_its_library() {
+    // The player is opened at 5000 ms.
+    let mut begun = player(r#", "rate": 100, "anchor_unix_ms": 4975"#, false);
+    begun.subscribe(&["a", "b"]);
+    let ticks = begun.run_to(SECOND);
+    assert_eq!(ticks, [(5 * MS, 4.0), (15 * MS, 5.0), (25 * MS, 6.0)]);
+    let mut passed = player(r#", "rate": 100, "anchor_unix_ms": 4975"#, false);
+    assert_eq!(passed.run_to(MS), []);
+    passed.subscribe(&["b"]);
+    let snapshot = passed.replay.snapshot(&InstrumentId::new(b"b"), MS).unwrap();
+    assert_eq!(snapshot.last_price, 2.0, "the last row that has passed");
+    let mut again = player(r#", "rate": 100, "loop": true, "anchor_unix_ms": 4000"#, false);
+    again.subscribe(&["a", "b"]);
+    let ticks = again.run_to(20 * MS);
+    assert_eq!(ticks, [(0, 5.0), (10 * MS, 6.0), (20 * MS, 1.0)], "the hundredth row and on");
+    let mut later = player(r#", "rate": 100, "anchor_unix_ms": 5300"#, false);
+    later.subscribe(&["a"]);
+    assert_eq!(later.run_to(SECOND)[0], (300 * MS, 1.0));
+}
+
+#[test]
 fn rows_during_an_outage_are_lost() {
     let mut player = player(r#", "rate": 1000"#, false);
     player.subscribe(&["a", "b"]);

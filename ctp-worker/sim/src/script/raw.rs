@@ -72,6 +72,7 @@ struct RawReplay {
     await_subscriptions: Option<RawAwaited>,
     start_after_ms: Option<u64>,
     start_at_unix_ms: Option<i64>,
+    anchor_unix_ms: Option<i64>,
     #[serde(rename = "loop")]
     repeat: Option<bool>,
     pause_while_disconnected: Option<bool>,
@@ -220,13 +221,22 @@ impl RawReplay {
             Some(RawAwaited::All(true)) => Awaited::All,
             Some(RawAwaited::Count(count)) => Awaited::Count(count),
         };
+        let begins_elsewise = self.start_at_unix_ms.is_some()
+            || self.start_after_ms.is_some()
+            || self.await_subscriptions.is_some()
+            || self.pause_while_disconnected == Some(true);
+        if self.anchor_unix_ms.is_some() && (begins_elsewise || pace == Pace::Unpaced) {
+            let reason = "excludes the other ways to begin, pauses, and rate 0";
+            return Err(wrong("replay.anchor_unix_ms", reason));
+        }
         Ok(ReplayPlan {
             file: self.file,
             pace,
             max_gap_ms: self.max_gap_ms.unwrap_or(10_000),
             start,
             start_after_ms: self.start_after_ms.unwrap_or(0),
-            start_at_unix_ms: self.start_at_unix_ms,
+            start_at_unix_ms: self.start_at_unix_ms.or(self.anchor_unix_ms),
+            anchor_unix_ms: self.anchor_unix_ms,
             repeat: self.repeat.unwrap_or(false),
             pause_while_disconnected: self.pause_while_disconnected.unwrap_or(false),
         })

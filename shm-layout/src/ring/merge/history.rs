@@ -6,30 +6,13 @@
 
 use std::cmp::Ordering;
 
-use super::content::Moment;
+use super::origin::{Arrival, Origin};
 use super::tally::Slot;
 use super::window::{Entry, Window};
 use crate::limits::{
     MERGE_LATE_NS, MERGE_LATE_STREAK_MAX, MERGE_ORIGINS_MAX, MERGE_WINDOW_MAX, MERGE_WINDOW_MIN,
 };
-use crate::numbers::{Incarnation, WorkerId};
 use crate::tick::NO_TIME;
-
-/// A tick that has come.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrival {
-    pub(super) worker: WorkerId,
-    pub(super) incarnation: Incarnation,
-    /// Where the worker's counters are.
-    pub(super) slot: Slot,
-    /// Ticks of this worker that the reader has lost so far.
-    pub(super) lost: u64,
-    /// It is flagged [`crate::TickFlags::SNAPSHOT`].
-    pub(super) snapshot: bool,
-    pub(super) fingerprint: u64,
-    pub(super) moment: Moment,
-    pub(super) received_ns: i64,
-}
 
 /// What is to be done with a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,30 +48,6 @@ pub(super) struct Outcome {
     pub(super) missed: u64,
 }
 
-/// One life of a worker that carries the instrument.
-#[derive(Debug, Clone, Copy)]
-struct Origin {
-    worker: WorkerId,
-    incarnation: Incarnation,
-    /// The place after the last entry that it brought; 0 when that is not known.
-    next: u64,
-    /// The places of entries that it passed over, perhaps: should it bring one of them now, an earlier match was wrong, for
-    /// a quote may swing back within the same second.
-    doubt: (u64, u64),
-    /// The doubt is about what it left out, and not about where it began: it is not taken to be ahead meanwhile.
-    has_jumped: bool,
-    /// How many of these to count as missed then.
-    skipped: u64,
-    /// It carried the instrument without a break since `next` was set, as far as this reader knows.
-    steady: bool,
-    /// The end of the window when it brought something last.
-    seen_at: u64,
-    /// Ticks late in a row while nothing was handed on.
-    streak: u32,
-    /// [`Arrival::lost`] of its last tick.
-    lost: u64,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct History {
@@ -97,60 +56,6 @@ pub(super) struct History {
     origins: Vec<Origin>,
     /// Entries before this place may be another's than the only origin's.
     mixed_until: u64,
-}
-
-// === impl Origin ===
-
-impl Origin {
-    const UNKNOWN: u64 = 0;
-
-    const fn new(tick: &Arrival) -> Self {
-        Self {
-            worker: tick.worker,
-            incarnation: tick.incarnation,
-            next: Self::UNKNOWN,
-            doubt: (0, 0),
-            has_jumped: false,
-            skipped: 0,
-            steady: false,
-            seen_at: 0,
-            streak: 0,
-            lost: tick.lost,
-        }
-    }
-
-    fn is_of(&self, tick: &Arrival) -> bool {
-        self.worker == tick.worker && self.incarnation == tick.incarnation
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        self.worker == other.worker && self.incarnation == other.incarnation
-    }
-
-    const fn is_in_doubt(&self) -> bool {
-        self.doubt.0 < self.doubt.1
-    }
-
-    /// It was at the right place, then, and goes on: returns what it has left out.
-    fn goes_on(&mut self) -> u64 {
-        self.doubt = (0, 0);
-        self.has_jumped = false;
-        std::mem::take(&mut self.skipped)
-    }
-
-    /// It is not known any more how far it has come.
-    fn lose_place(&mut self) {
-        self.goes_on();
-        self.next = Self::UNKNOWN;
-        self.steady = false;
-    }
-
-    /// Its place is taken to be after this entry, the newest one that says what it says.
-    fn begin_after(&mut self, place: u64, window_start: u64) {
-        self.lose_place();
-        self.next = place + 1;
-        self.doubt = (window_start, self.next);
-    }
 }
 
 // === impl History ===
@@ -310,6 +215,7 @@ impl History {
             let place = self.window.find(start..end, fingerprint)?;
             origin.next = place + 1;
             origin.doubt = (start, place);
+            origin.has_jumped = place > start;
             origin.steady = true;
             return Some((place, 0));
         }

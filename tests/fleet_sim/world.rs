@@ -1,0 +1,342 @@
+//! One fleet and everything around it, on a virtual clock.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use qamd::fleet::ProcessId;
+use qamd::life::Exit;
+use qamd_ctp_worker::counters::Counters;
+use shm_layout::control::ConnectionView;
+use shm_layout::{ConnectionId, Date, InstrumentId};
+
+use crate::coordinator::{Coordinator, Memory};
+use crate::front::Conditions;
+use crate::lines::Link;
+use crate::process::{Process, WorkerSide};
+use crate::queue::{Clock, Event, Happening, LinkId, Pid, Queue, Recovery};
+use crate::random::Random;
+use crate::scenario::{ConfigFile, Defect, Mood, Scenario};
+
+/// How often counters are said and the market is looked at while nothing happens. The true pace is once a second; a worker
+/// counts as unresponsive after eight.
+const COARSE_BEAT: Duration = Duration::from_secs(6);
+
+/// The true pace.
+const FINE_BEAT: Duration = Duration::from_secs(1);
+
+/// For how long nothing goes wrong in the end: the longest probation, back-off and memory of silence are over by far.
+const CALM: Duration = Duration::from_secs(140 * 60);
+
+/// At the end of the calm nothing may have happened for so long.
+const QUIET: Duration = Duration::from_secs(60 * 60);
+
+/// After the last mishap counters still come every second for so long, since the most is going on then.
+const SETTLING: Duration = Duration::from_secs(20);
+
+/// Ticks of an instrument per second.
+const TICKS_PER_SECOND: u64 = 2;
+
+/// Lines of the trace that a failure shows.
+const TRACE_LINES_SHOWN: usize = 60;
+
+/// Tells the trace, if anybody listens.
+macro_rules! traced {
+    ($world:expr, $($text:tt)*) => {
+        if $world.trace.is_some() {
+            $world.tell(format!($($text)*));
+        }
+    };
+}
+pub(crate) use traced;
+
+/// Where a trace goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tracing {
+    /// Nowhere.
+    Off,
+    /// Its end is kept.
+    End,
+    /// It is printed as it happens.
+    Printed,
+}
+
+/// All of it.
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    began: Instant,
+    pub(crate) random: Random,
+    pub(crate) queue: Queue,
+    pub(crate) scenario: Scenario,
+    /// The configuration as it is written.
+    pub(crate) file: ConfigFile,
+    pub(crate) memory: Memory,
+    pub(crate) coordinator: Option<Coordinator>,
+    pub(crate) lives: u64,
+    pub(crate) processes: BTreeMap<Pid, Process>,
+    pub(crate) ended_in_hand: Option<(Pid, Exit)>,
+    pub(crate) links: BTreeMap<LinkId, Link>,
+    pub(crate) fronts: BTreeMap<ConnectionId, Conditions>,
+    /// What clients want, and since when.
+    pub(crate) clients: BTreeMap<InstrumentId, Instant>,
+    pub(crate) next_pid: Pid,
+    pub(crate) next_link: LinkId,
+    /// Connections that were ever configured.
+    pub(crate) connections_made: usize,
+    pub(crate) mishaps_left: usize,
+    /// The coordinator's last action.
+    pub(crate) acted_at: Instant,
+    /// Hours pass in which nothing happens.
+    pub(crate) coarse: bool,
+    pub(crate) views: BTreeMap<ConnectionId, ConnectionView>,
+    pub(crate) no_counters: Counters,
+    pub(crate) failure: Option<String>,
+    pub(crate) trace: Option<VecDeque<String>>,
+    tracing: Tracing,
+    /// Events that happened.
+    pub(crate) events: u64,
+    /// A number that two runs of one seed have in common.
+    pub(crate) fingerprint: u64,
+}
+
+// === impl World ===
+
+impl World {
+    /// A fleet that was never started.
+    pub(crate) fn new(scenario: Scenario, now: Instant, tracing: Tracing) -> Self {
+        let day = Date::parse("20260303").expect("a date");
+        let ids = (0..9).map(|n| crate::scenario::connection(n, &mut Random::new(0), true).id);
+        let fronts = ids.map(|id| (id, Conditions::sound(now, day))).collect();
+        let mut world = Self {
+            now,
+            began: now,
+            random: Random::new(scenario.seed ^ 0x9e37_79b9),
+            queue: Queue::default(),
+            file: scenario.file.clone(),
+            memory: Memory::new(),
+            coordinator: None,
+            lives: 0,
+            processes: BTreeMap::new(),
+            ended_in_hand: None,
+            links: BTreeMap::new(),
+            fronts,
+            clients: BTreeMap::new(),
+            next_pid: 1000,
+            next_link: 0,
+            connections_made: scenario.file.connections.len(),
+            mishaps_left: scenario.mishaps,
+            acted_at: now,
+            coarse: false,
+            views: BTreeMap::new(),
+            no_counters: Counters::default(),
+            failure: None,
+            trace: (tracing != Tracing::Off).then(VecDeque::new),
+            tracing,
+            events: 0,
+            fingerprint: 0,
+            scenario,
+        };
+        for instrument in world.scenario.wanted.clone() {
+            world.clients.insert(instrument, now);
+        }
+        world.queue.push(now, Event::CoordinatorStarts);
+        world.queue.push(now, Event::Beat);
+        let first = if world.scenario.mood == Mood::Gentle {
+            world.random.millis(10_000, 25_000)
+        } else {
+            world.random.millis(0, 15_000)
+        };
+        world.queue.push(now + first, Event::Mishap);
+        world
+    }
+
+    /// Everything that happens, and whether all is well in the end.
+    ///
+    /// # Errors
+    /// What was not well.
+    pub(crate) fn run(&mut self) -> Result<(), String> {
+        let far = self.began + Duration::from_secs(30 * 24 * 3600);
+        while self.mishaps_left > 0 {
+            self.step(far)?;
+        }
+        self.begin_calm();
+        let settled = self.now + SETTLING;
+        let end = self.now + CALM;
+        while self.step(settled)? {}
+        self.coarse = true;
+        while self.step(end)? {}
+        self.now = end;
+        self.check_the_end(QUIET);
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// The next thing that is due by `until`; false when there is none.
+    fn step(&mut self, until: Instant) -> Result<bool, String> {
+        let Some((at, event)) = self.queue.pop(until) else { return Ok(false) };
+        self.now = at;
+        self.events += 1;
+        self.dispatch(event);
+        let nanos = u64::try_from((at - self.began).as_nanos()).unwrap_or(u64::MAX);
+        self.fingerprint = (self.fingerprint ^ nanos).wrapping_mul(0x0100_0000_01b3);
+        self.failure.take().map_or(Ok(true), Err)
+    }
+
+    fn dispatch(&mut self, event: Event) {
+        match event {
+            Event::CoordinatorStarts => self.start_coordinator(),
+            Event::Coordinator(life, clock) => self.clock(life, clock),
+            Event::Arrives(link, word) => self.arrives(link, word),
+            Event::Exited(life, process, pid, exit) => self.exited(life, process, pid, exit),
+            Event::Process(pid, happening) => self.happens(pid, happening),
+            Event::Reach(pid) => self.reach(pid),
+            Event::CutFront(pid, link) => self.cut_front(pid, link),
+            Event::Request(pid, link, request) => self.request(pid, link, request),
+            Event::Trade(pid, link, instrument) => self.trade(pid, link, instrument),
+            Event::Killed(pid) => self.end(pid, Exit::Signal(9, false)),
+            Event::Beat => self.beat(),
+            Event::Mishap => self.mishap(),
+            Event::Recovery(recovery) => self.recover(&recovery),
+        }
+    }
+
+    fn beat(&mut self) {
+        let next = self.now + if self.coarse { COARSE_BEAT } else { FINE_BEAT };
+        self.queue.push(next, Event::Beat);
+        let life = self.coordinator.as_ref().map(|coordinator| coordinator.life);
+        if !self.coarse {
+            self.stats_are_due();
+            if let Some(life) = life {
+                let at = self.now + self.random.time(Duration::ZERO, FINE_BEAT);
+                self.queue.push(at, Event::Coordinator(life, Clock::Market));
+            }
+            return;
+        }
+        let up: Vec<Pid> = self
+            .processes
+            .iter()
+            .filter(|(_, process)| process.line.up && !process.stopped)
+            .map(|(pid, _)| *pid)
+            .collect();
+        up.into_iter().for_each(|pid| self.happens(pid, Happening::Stats));
+        if let Some(life) = life {
+            self.queue.push(self.now, Event::Coordinator(life, Clock::Market));
+        }
+    }
+
+    fn recover(&mut self, recovery: &Recovery) {
+        traced!(self, "recovery: {recovery:?}");
+        match recovery {
+            Recovery::Continue(pid) => self.continue_process(*pid),
+            Recovery::FrontIsBack(id) => self.front_of(*id).reachable = true,
+            Recovery::FrontIsSound(id) => {
+                let (now, day) = (self.now, self.front_of(*id).trading_day);
+                let reachable = self.front_of(*id).reachable;
+                *self.front_of(*id) = Conditions { reachable, ..Conditions::sound(now, day) };
+            }
+            Recovery::Uncongested(pid) => {
+                if let Some(process) = self.processes.get_mut(pid) {
+                    process.line.congested = false;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn front_of(&mut self, id: ConnectionId) -> &mut Conditions {
+        let (now, day) = (self.now, Date::parse("20260303").expect("a date"));
+        self.fronts.entry(id).or_insert_with(|| Conditions::sound(now, day))
+    }
+
+    /// Everything is put right, and left alone.
+    fn begin_calm(&mut self) {
+        traced!(self, "calm begins");
+        self.coarse = false;
+        if self.coordinator.is_none() && self.scenario.defect != Defect::NoNextCoordinator {
+            self.start_coordinator();
+        }
+        for id in self.fronts.keys().copied().collect::<Vec<_>>() {
+            self.recover(&Recovery::FrontIsBack(id));
+            self.recover(&Recovery::FrontIsSound(id));
+        }
+        for pid in self.processes.keys().copied().collect::<Vec<_>>() {
+            self.continue_process(pid);
+            self.recover(&Recovery::Uncongested(pid));
+        }
+    }
+
+    /// The wall clock, in milliseconds since 1970-01-01 UTC.
+    pub(crate) fn unix_ms(&self) -> i64 {
+        1_772_500_000_000 + i64::try_from((self.now - self.began).as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Notes what is wrong; the first counts.
+    pub(crate) fn fail(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        traced!(self, "FAILED: {what}");
+        self.failure.get_or_insert(what);
+    }
+
+    /// Tells the trace.
+    pub(crate) fn tell(&mut self, text: String) {
+        let line = format!("{:>12.6} {text}", (self.now - self.began).as_secs_f64());
+        if self.tracing == Tracing::Printed {
+            println!("{line}");
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push_back(line);
+            while trace.len() > TRACE_LINES_SHOWN {
+                trace.pop_front();
+            }
+        }
+    }
+
+    /// What is wanted: by clients, and by the configuration that is in force.
+    pub(crate) fn wanted(&self) -> BTreeSet<InstrumentId> {
+        let settings = self.coordinator.as_ref().map(|coordinator| &coordinator.settings);
+        let always_on = settings.into_iter().flat_map(|settings| &settings.always_on);
+        self.clients.keys().chain(always_on).copied().collect()
+    }
+
+    /// A worker's ticks up to now.
+    pub(crate) fn count_ticks_of(
+        worker: &mut WorkerSide,
+        now: Instant,
+        fronts: &BTreeMap<ConnectionId, Conditions>,
+    ) {
+        let mute_until = fronts[&worker.section.id].mute_until;
+        let seconds = now.saturating_duration_since(worker.ticked_until).as_secs();
+        worker.ticked_until += Duration::from_secs(seconds);
+        let carried = worker.front.carried.values().filter(|ticked| **ticked).count() as u64;
+        if mute_until <= now {
+            worker.ticks += seconds * TICKS_PER_SECOND * carried;
+        }
+    }
+
+    /// How the connections compare at a frontend: each is a little later than the one before it.
+    pub(crate) fn compare(&mut self) -> Vec<ConnectionView> {
+        let mut rows = Vec::new();
+        for (place, (_, process, worker)) in (0_u64..).zip(self.workers()) {
+            if !process.stopped && worker.front.logged_in {
+                let carried = worker.front.carried.len() as u64;
+                rows.push((worker.section.id, worker.number, place, carried));
+            }
+        }
+        let mut views = Vec::new();
+        for (id, number, place, carried) in rows {
+            let view = self.views.entry(id).or_insert_with(|| ConnectionView::of(number));
+            let contested = 5 * carried;
+            view.ticks += contested;
+            if place == 0 {
+                view.won += contested;
+            } else {
+                view.copies += contested;
+                view.behind_ns += contested * place * 7_000_000;
+            }
+            views.push(*view);
+        }
+        views
+    }
+
+    /// The process of a connection's worker, or the frontend's.
+    pub(crate) fn is_frontend(process: &Process) -> bool {
+        process.id == ProcessId::Frontend
+    }
+}
