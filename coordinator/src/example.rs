@@ -62,10 +62,10 @@ fn on_probation() -> WorkerStatus {
     let slow = running("zhongxin_mobile", "66666", SessionState::Ready);
     WorkerStatus {
         quality: Some(Quality {
-            score: 63.2,
-            delay: 19.6,
+            score: 63.25,
+            delay: 19.5,
             gaps: 5.0,
-            errors: 0.2,
+            errors: 0.25,
             disconnects: 12.0,
             staleness: 0.0,
         }),

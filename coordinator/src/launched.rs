@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use shm_layout::{ConnectionId, WorkerId};
+use shm_layout::{BrokerId, ConnectionId, FrontAddr, WorkerId};
 
 /// The memory of what was started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,12 @@ pub struct LaunchedWorker {
     pub number: WorkerId,
     /// Its settings, as [`crate::launch::Launch::fingerprint`] gives them.
     pub settings: String,
+    /// The broker; `None` from a version that did not write it.
+    #[serde(default)]
+    pub broker_id: Option<BrokerId>,
+    /// The front; as above.
+    #[serde(default)]
+    pub front_addr: Option<FrontAddr>,
 }
 
 /// Why the memory could not be written.
@@ -97,7 +103,12 @@ mod tests {
     }
 
     fn remembered(workers: &[(&str, u32)]) -> Launched {
-        let worker = |number| LaunchedWorker { number: WorkerId(number), settings: String::new() };
+        let worker = |number| LaunchedWorker {
+            number: WorkerId(number),
+            settings: String::new(),
+            broker_id: None,
+            front_addr: FrontAddr::parse("tcp://127.0.0.1:1").ok(),
+        };
         Launched {
             workers: workers.iter().map(|(name, n)| (id(name), worker(*n))).collect(),
             frontend: None,

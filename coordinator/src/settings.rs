@@ -33,10 +33,14 @@ impl Settings {
         let mut settings = Self { config, places, files, memory: memory.clone() };
         let ids: Vec<ConnectionId> =
             settings.config.connections.iter().map(|c| c.connection_id).collect();
-        for (id, number) in ids.iter().zip(memory.numbers(&ids)) {
-            let known = settings.memory.workers.remove(id);
-            let settings_of = known.map(|known| known.settings).unwrap_or_default();
-            settings.memory.workers.insert(*id, LaunchedWorker { number, settings: settings_of });
+        for (connection, number) in settings.config.connections.iter().zip(memory.numbers(&ids)) {
+            let worker = LaunchedWorker {
+                number,
+                settings: String::new(),
+                broker_id: Some(connection.broker_id),
+                front_addr: Some(connection.front_addr.clone()),
+            };
+            settings.memory.workers.insert(connection.connection_id, worker);
         }
         for id in ids {
             if let Some(launch) = settings.worker(&id)
@@ -104,6 +108,7 @@ impl Settings {
         FleetPlan {
             instance: self.config.instance,
             connections: connections.collect(),
+            strays: self.strays(memory),
             frontend: found(&frontend_lock, memory.frontend.as_deref(), &self.frontend(None)),
             universe: self.files.universe.listed(),
             always_on: self.files.universe.always_on(),
@@ -114,6 +119,25 @@ impl Settings {
             http_address: String::new(),
             notices: notices(&self.config),
         }
+    }
+
+    /// Workers that run for connections which are not configured any more.
+    fn strays(&self, memory: &Launched) -> Vec<PlannedConnection> {
+        let unknown = memory.workers.iter().filter(|(id, _)| self.connection(id).is_none());
+        let running = unknown.filter_map(|(id, worker)| {
+            let LockState::Held { pid } = probe(&self.worker_lock(id)) else { return None };
+            Some(PlannedConnection {
+                connection_id: *id,
+                worker: worker.number,
+                broker_id: worker.broker_id?,
+                front_addr: worker.front_addr.clone()?,
+                max_subscriptions: 0,
+                priority: 0,
+                enabled: false,
+                found: Found::Outdated { pid },
+            })
+        });
+        running.collect()
     }
 
     fn planned(&self, connection: &Connection) -> PlannedConnection {

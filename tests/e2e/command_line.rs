@@ -172,7 +172,8 @@ async fn status_shows_the_fleet() {
     let table = fleet.verb(&["status"]);
     assert_ends(&table, 0);
     let text = String::from_utf8(table.stdout).unwrap();
-    for word in ["alpha", "6.7.13", "2026-01-12", "off", fleet.home().instance().as_str()] {
+    let in_common = "trading day 2026-01-12, CTP library 6.7.13";
+    for word in ["alpha", "QUALITY", in_common, "off", fleet.home().instance().as_str()] {
         assert!(text.contains(word), "{word} is missing in\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "no colours without a terminal:\n{text}");

@@ -85,6 +85,7 @@ impl World {
         let plan = FleetPlan {
             instance: Instance::default(),
             connections: connections.collect(),
+            strays: self.strays(&file),
             frontend: self
                 .holder_of(None)
                 .map_or(Found::Nothing, |pid| Found::Running { pid: Some(pid) }),
@@ -111,6 +112,20 @@ impl World {
         self.wake_coordinator(self.now);
         let check = self.now + self.scenario.health_check;
         self.queue.push(check, Event::Coordinator(life, Clock::Health));
+    }
+
+    /// Remembered workers that run and are not configured any more.
+    fn strays(&self, file: &ConfigFile) -> Vec<PlannedConnection> {
+        let forgotten = self
+            .memory
+            .values()
+            .filter(|(_, known)| file.connections.iter().all(|section| section.id != known.id));
+        let stray = |(_, known): &(WorkerId, ConnectionSection)| {
+            let found = Found::Outdated { pid: Some(self.holder_of(Some(known.id))?) };
+            let section = ConnectionSection { enabled: false, capacity: 0, ..known.clone() };
+            Some(planned(&section, &self.memory, found))
+        };
+        forgotten.filter_map(stray).collect()
     }
 
     /// SIGKILL for the coordinator.

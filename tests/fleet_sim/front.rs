@@ -137,7 +137,8 @@ impl World {
             traced!(self, "{pid} asks its front: {request:?}");
             let delay = self.random.time(Duration::from_micros(100), self.scenario.front_delay);
             let at = in_order(&mut worker.front.heard_until, self.now + delay);
-            self.queue.push(at, Event::Request(pid, worker.front.link, request));
+            // A call goes over the connection that the library has told of; that may be gone already.
+            self.queue.push(at, Event::Request(pid, worker.told_link, request));
         }
         let percent = self.conditions(worker).takes_no_calls;
         worker.calls.borrow_mut().refuse = usize::from(self.random.percent(percent));
@@ -188,8 +189,10 @@ impl World {
             worker.front.logged_in = false;
             worker.front.carried.clear();
             world.say(pid, worker, CtpEventKind::Disconnected { reason: 0x1001 });
+            // The library's one thread tells of the end before it tries again.
+            let told_at = worker.front.said_until.map_or(world.now, |until| until.max(world.now));
             let again = world.random.millis(100, 5_000);
-            world.queue.push(world.now + again, Event::Reach(pid));
+            world.queue.push(told_at + again, Event::Reach(pid));
         });
     }
 
@@ -296,6 +299,9 @@ impl World {
             }
             Callback::Event(kind) => kind,
         };
+        if kind == CtpEventKind::Connected {
+            worker.told_link = link;
+        }
         match kind {
             CtpEventKind::Connected | CtpEventKind::LoggedIn { outcome: Ok(_), .. } => worker.seen.clear(),
             CtpEventKind::Subscribed { instrument: Some(instrument), error: None }

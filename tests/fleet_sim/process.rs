@@ -64,6 +64,8 @@ pub(crate) struct WorkerSide {
     pub(crate) worker: Worker<ModelLibrary>,
     pub(crate) calls: Rc<RefCell<Calls>>,
     pub(crate) front: FrontSession,
+    /// The connection to the front of which the library told last.
+    pub(crate) told_link: u64,
     /// Instruments of whose ticks the driver was told.
     pub(crate) seen: BTreeSet<InstrumentId>,
     pub(crate) said_session: Option<SessionReport>,
@@ -139,6 +141,7 @@ impl World {
             worker,
             calls,
             front: FrontSession::default(),
+            told_link: 0,
             seen: BTreeSet::new(),
             said_session: None,
             refusal: None,

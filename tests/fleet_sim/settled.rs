@@ -8,7 +8,7 @@ use shm_layout::{ConnectionId, InstrumentId};
 
 use crate::queue::Pid;
 use crate::scenario::ConnectionSection;
-use crate::world::World;
+use crate::world::{World, traced};
 
 /// A worker as it is in truth.
 struct Carrier {
@@ -53,6 +53,7 @@ impl World {
             settled.status(self),
         ];
         if let Some(fault) = faults.into_iter().flatten().next() {
+            traced!(self, "{:?}", self.coordinator.as_ref().map(|coordinator| &coordinator.fleet));
             return self.fail(fault);
         }
         // What fronts acknowledge and never send is tried elsewhere again and again, and what they refuse twice a day.

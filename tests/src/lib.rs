@@ -6,6 +6,8 @@
 //! * [`raw`]: bytes on a TCP connection, for what no decent client sends.
 //! * [`push`]: one `market_data` message, its numbers taken from the text bit for bit.
 //! * [`recordings`]: recorded and made ticks in CTP's columns, and what a client must see of each row.
+//! * [`lockstep`]: a recording that every worker replays in step, so that a client can tell whether it missed a tick while
+//!   instruments moved.
 //! * [`ring_tap`]: the ring as a reader in the test's own process sees it.
 //!
 //! Nothing here shares code with the parts under test but the contract (`shm-layout`). A test that fails prints the end
@@ -15,6 +17,7 @@ pub mod binaries;
 pub mod client;
 pub mod fleet;
 pub mod http;
+pub mod lockstep;
 pub mod processes;
 pub mod push;
 pub mod raw;

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::wishes::Afterwards;
 use super::{Fleet, seat_of};
+use crate::config::Strategy;
 use crate::limits::QUALITY_STEP;
 use crate::planner::CopyState;
 use crate::pulse::Pulse;
@@ -112,7 +113,7 @@ impl Fleet {
         let before = self.placement.seat(seat).quality;
         if (quality - before).abs() >= QUALITY_STEP || (quality >= 100.0 && before < 100.0) {
             self.placement.set_seat(seat, |seat| seat.quality = quality);
-            if self.auto_failover {
+            if self.auto_failover && self.placement.strategy() == Strategy::ConnectionQuality {
                 self.placement.unbalance();
             }
         }

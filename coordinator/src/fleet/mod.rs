@@ -100,6 +100,8 @@ struct Worker {
     /// What it is fit for, as the placement knows.
     verdict: Verdict,
     steadiness: Steadiness,
+    /// It was, when it was last looked at.
+    unresponsive: bool,
     quality: Quality,
     pulse: Pulse,
     /// As the frontend sees it.
@@ -220,6 +222,12 @@ impl Fleet {
             }
             fleet.add_worker(connection, life, now);
         }
+        for stray in plan.strays {
+            let mut life = life(stray.found, true);
+            life.disable(now);
+            let index = fleet.add_worker(stray, life, now);
+            fleet.workers[index].removed = true;
+        }
         for instrument in plan.always_on {
             fleet.demand.add(always_on, instrument);
         }
@@ -228,7 +236,7 @@ impl Fleet {
     }
 
     /// One more connection, at the end or in the place of one that is gone.
-    fn add_worker(&mut self, plan: PlannedConnection, life: Life, now: Instant) {
+    fn add_worker(&mut self, plan: PlannedConnection, life: Life, now: Instant) -> usize {
         let mut worker = Worker {
             life,
             client: None,
@@ -239,6 +247,7 @@ impl Fleet {
             republish: BTreeSet::new(),
             verdict: Verdict::UNKNOWN,
             steadiness: Steadiness::default(),
+            unresponsive: false,
             quality: Quality::new(now),
             pulse: Pulse::default(),
             view: ConnectionView::of(plan.worker),
@@ -263,6 +272,7 @@ impl Fleet {
             *seat = outline::seat(&plan);
         });
         self.refresh_standing(index, now);
+        index
     }
 
     /// What is to be done, in order.

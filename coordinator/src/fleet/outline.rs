@@ -15,6 +15,8 @@ pub struct FleetPlan {
     pub instance: Instance,
     /// The connections, in the order of the configuration.
     pub connections: Vec<PlannedConnection>,
+    /// Workers that run for connections which are not configured any more: they are to end.
+    pub strays: Vec<PlannedConnection>,
     /// What was found of the frontend.
     pub frontend: Found,
     /// The instruments that frontends list.

@@ -37,6 +37,7 @@ struct Progress {
     acknowledged: u32,
     ticking: u32,
     silent: u32,
+    short: u32,
 }
 
 impl Fleet {
@@ -44,7 +45,8 @@ impl Fleet {
     #[must_use]
     pub fn status(&self, now: Instant, taken_at_ms: i64) -> FleetStatus {
         let mut progress = Progress::default();
-        self.placement.wanted().for_each(|(_, copies)| progress.count(copies));
+        let redundancy = self.placement.redundancy();
+        self.placement.wanted().for_each(|(_, copies)| progress.count(copies, redundancy));
         let used = self.workers.iter().enumerate().filter(|(_, worker)| !worker.is_removed());
         let refused_ones = self.placement.refused_ones();
         FleetStatus {
@@ -63,9 +65,9 @@ impl Fleet {
             queue: self.placement.waiting().take(QUEUE_SHOWN_MAX).collect(),
             silent: progress.silent,
             refused_for_good: count(refused_ones.filter(|(_, _, parked)| *parked).count()),
-            short_of_copies: count(self.placement.short()),
+            short_of_copies: progress.short,
             moving: count(self.placement.leaving()),
-            redundancy: count(self.placement.redundancy()),
+            redundancy: count(redundancy),
             strategy: self.placement.strategy().to_string(),
             plan: self.placement.plans(),
             in_session: self.in_session,
@@ -145,11 +147,13 @@ impl Fleet {
 // === impl Progress ===
 
 impl Progress {
-    fn count(&mut self, copies: &Copies) {
+    fn count(&mut self, copies: &Copies, redundancy: usize) {
         let any = |fits: fn(CopyState) -> bool| copies.iter().any(|copy| fits(copy.state));
         let (acknowledged, ticking) =
             (any(is_acknowledged), any(|state| state == CopyState::Ticking));
-        self.placed += u32::from(!copies.is_empty());
+        let (all, staying) = (copies.len(), copies.staying().count());
+        self.placed += u32::from(all > 0);
+        self.short += u32::from(all > 0 && staying < redundancy);
         self.acknowledged += u32::from(acknowledged);
         self.ticking += u32::from(ticking);
         self.silent += u32::from(!ticking && any(|state| state == CopyState::Silent));

@@ -103,6 +103,19 @@ impl Worker {
             && now.saturating_duration_since(self.life.heard_at()) >= UNRESPONSIVE_AFTER
     }
 
+    /// Falling silent towards us is a fall as any other: one that stands still now and then is trusted less and less.
+    fn note_responsiveness(&mut self, now: Instant) {
+        let unresponsive = self.is_unresponsive(now);
+        if std::mem::replace(&mut self.unresponsive, unresponsive) == unresponsive {
+            return;
+        }
+        if unresponsive {
+            self.steadiness.fell(now);
+        } else if self.life.phase() == Phase::Running && self.is_ready() {
+            self.steadiness.rose(now);
+        }
+    }
+
     /// True while its login session stands and it is there to use it.
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.life.phase(), Phase::Running | Phase::Detached)
@@ -141,6 +154,7 @@ impl Fleet {
     /// Says to the placement what a connection is fit for.
     pub(super) fn refresh_standing(&mut self, index: usize, now: Instant) {
         let worker = &mut self.workers[index];
+        worker.note_responsiveness(now);
         let verdict = worker.verdict(self.auto_failover, now);
         let before = std::mem::replace(&mut worker.verdict, verdict);
         if before == verdict {

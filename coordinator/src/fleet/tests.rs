@@ -59,6 +59,7 @@ fn plan(rooms: &[u32], found: Found) -> FleetPlan {
             .zip(rooms)
             .map(|(index, room)| connection(index, *room, found))
             .collect(),
+        strays: Vec::new(),
         frontend: found,
         universe: Vec::new(),
         always_on: Vec::new(),

@@ -76,7 +76,7 @@ impl Fleet {
         let worker = &mut self.workers[index];
         let id = worker.plan.connection_id;
         match worker.life.phase() {
-            Phase::Disabled | Phase::Closing(_) => {
+            _ if worker.is_switched_off() => {
                 Err(format!("{id} is switched off; qamd enable {id} starts it"))
             }
             Phase::Failed | Phase::BackingOff(_) | Phase::Ended => {
@@ -98,8 +98,8 @@ impl Fleet {
     fn wish_drain(&mut self, index: usize) -> Result<String, String> {
         let worker = &mut self.workers[index];
         let id = worker.plan.connection_id;
-        if matches!(worker.life.phase(), Phase::Disabled | Phase::Closing(_)) {
-            return Err(format!("{id} is switched off and carries nothing"));
+        if worker.is_switched_off() {
+            return Err(format!("{id} is switched off; qamd enable {id} starts it"));
         }
         (worker.drained, worker.wish) = (true, Some(ConnectionWish::Drain));
         let carries = counted(self.placement.load(seat_of(index)) as u64, "instrument");
@@ -194,5 +194,13 @@ impl Fleet {
         if runs {
             self.say_stop(ProcessId::Worker(index));
         }
+    }
+}
+
+impl super::Worker {
+    /// A person or the configuration switched it off; its farewell may still be under way.
+    fn is_switched_off(&self) -> bool {
+        let leaves = self.retiring.is_some_and(|retiring| retiring.then == Afterwards::Disable);
+        leaves || matches!(self.life.phase(), Phase::Disabled | Phase::Closing(_))
     }
 }

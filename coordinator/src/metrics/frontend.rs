@@ -10,42 +10,56 @@ pub(super) const OF_A_FRONTEND: &[Metric<FrontendStatus>] = &[
     gauge("qamd_frontend_up", "1 while the frontend talks to the coordinator.", |f| {
         flag(f.connected)
     }),
-    counter("qamd_frontend_restarts_total", "How often the frontend was started anew after it died.",
+    counter(
+        "qamd_frontend_restarts_total",
+        "How often the frontend was started anew after it died.",
         |f| f.restarts as f64,
     ),
     gauge("qamd_frontend_sessions", "Sessions open.", |f| f64::from(f.stats.sessions)),
     counter("qamd_frontend_sessions_opened_total", "Sessions ever opened.", |f| {
         f.stats.sessions_opened as f64
     }),
-    counter("qamd_frontend_sessions_refused_total", "Connections refused because there were too many.",
+    counter(
+        "qamd_frontend_sessions_refused_total",
+        "Connections refused because there were too many.",
         |f| f.stats.sessions_refused as f64,
     ),
-    counter("qamd_frontend_handshakes_failed_total", "Handshakes that failed or took too long.",
+    counter(
+        "qamd_frontend_handshakes_failed_total",
+        "Handshakes that failed or took too long.",
         |f| f.stats.handshakes_failed as f64,
     ),
     gauge("qamd_frontend_instruments", "Instruments wanted by a session.", |f| {
         f64::from(f.stats.instruments)
     }),
     counter("qamd_frontend_ticks_total", "Ticks read from the ring.", |f| f.stats.ticks as f64),
-    counter("qamd_ring_lost_total", "Ticks lost in the ring before the frontend took them.",
-        |f| f.stats.ring_lost as f64,
-    ),
-    counter("qamd_frontend_pushed_total", "Ticks queued for clients.", |f| {
-        f.stats.pushed as f64
+    counter("qamd_ring_lost_total", "Ticks lost in the ring before the frontend took them.", |f| {
+        f.stats.ring_lost as f64
     }),
-    counter("qamd_frontend_conflated_total", "Ticks a lagging client did not get one by one.",
+    counter("qamd_frontend_pushed_total", "Ticks queued for clients.", |f| f.stats.pushed as f64),
+    counter(
+        "qamd_frontend_conflated_total",
+        "Ticks a lagging client did not get one by one.",
         |f| f.stats.conflated as f64,
     ),
-    counter("qamd_frontend_overrun_total", "Ticks merged for clients that kept up, because ticks came faster than they could be sent.",
+    counter(
+        "qamd_frontend_overrun_total",
+        "Ticks merged for clients that kept up, because ticks came faster than they could be sent.",
         |f| f.stats.overrun as f64,
     ),
-    counter("qamd_frontend_slow_disconnects_total", "Clients disconnected because they took nothing for too long.",
+    counter(
+        "qamd_frontend_slow_disconnects_total",
+        "Clients disconnected because they took nothing for too long.",
         |f| f.stats.slow_disconnects as f64,
     ),
-    counter("qamd_frontend_dead_disconnects_total", "Clients disconnected because they answered no ping.",
+    counter(
+        "qamd_frontend_dead_disconnects_total",
+        "Clients disconnected because they answered no ping.",
         |f| f.stats.dead_disconnects as f64,
     ),
-    counter("qamd_frontend_bad_messages_total", "Messages of clients answered with an error.",
+    counter(
+        "qamd_frontend_bad_messages_total",
+        "Messages of clients answered with an error.",
         |f| f.stats.bad_messages as f64,
     ),
     counter("qamd_frontend_sent_bytes_total", "Bytes written to clients.", |f| {

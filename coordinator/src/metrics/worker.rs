@@ -13,7 +13,9 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
     gauge("qamd_worker_connected", "1 while the worker talks to the coordinator.", |w| {
         flag(w.process == WorkerProcess::Running)
     }),
-    counter("qamd_worker_restarts_total", "How often the worker was started anew after it died.",
+    counter(
+        "qamd_worker_restarts_total",
+        "How often the worker was started anew after it died.",
         |w| w.restarts as f64,
     ),
     counter("qamd_worker_ticks_total", "Ticks published.", |w| w.stats.ticks as f64),
@@ -29,7 +31,9 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
     counter("qamd_worker_panics_total", "Panics caught at the border to the library.", |w| {
         w.stats.panics as f64
     }),
-    counter("qamd_worker_dropped_events_total", "Events of the library dropped because a queue was full.",
+    counter(
+        "qamd_worker_dropped_events_total",
+        "Events of the library dropped because a queue was full.",
         |w| w.stats.dropped_events as f64,
     ),
     counter("qamd_worker_logins_total", "Logins that succeeded.", |w| w.stats.logins as f64),
@@ -39,7 +43,9 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
     gauge("qamd_subscriptions", "Instruments placed on the connection.", |w| {
         f64::from(w.subscriptions)
     }),
-    gauge("qamd_subscriptions_acknowledged", "Placed instruments that are acknowledged or tick.",
+    gauge(
+        "qamd_subscriptions_acknowledged",
+        "Placed instruments that are acknowledged or tick.",
         |w| f64::from(w.acknowledged),
     ),
     gauge("qamd_subscriptions_max", "The most instruments the connection may carry.", |w| {
@@ -50,7 +56,7 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
     }),
     counter(
         "qamd_worker_snapshots_total",
-        "Of the ticks published, those that repeat what came before.",
+        "Of the ticks published, snapshots: they tell nothing of whether the market moves.",
         |w| w.stats.snapshots as f64,
     ),
     counter(
@@ -58,11 +64,9 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
         "Requests sent again because no answer, or no tick, came in time.",
         |w| w.stats.asked_again as f64,
     ),
-    counter(
-        "qamd_worker_login_failures_total",
-        "Logins that were refused or not answered.",
-        |w| w.stats.login_failures as f64,
-    ),
+    counter("qamd_worker_login_failures_total", "Logins that were refused or not answered.", |w| {
+        w.stats.login_failures as f64
+    }),
     counter("qamd_worker_calls_refused_total", "Calls that the library did not take.", |w| {
         w.stats.calls_refused as f64
     }),
@@ -71,7 +75,10 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
         "1 for the standing that the connection has: whether it gets instruments.",
         "standing",
         |w| {
-            STANDINGS.iter().map(|(name, standing)| (*name, flag(w.standing == *standing))).collect()
+            STANDINGS
+                .iter()
+                .map(|(name, standing)| (*name, flag(w.standing == *standing)))
+                .collect()
         },
     ),
     gauge_if(
@@ -101,9 +108,11 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
 /// How a worker's ticks compare with those of the others, counted by the frontends since they started.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus' numbers are doubles")]
 pub(super) const OF_A_VIEW: &[Metric<WorkerStatus>] = &[
-    counter("qamd_worker_read_total", "Ticks of the worker that readers took from the ring.", |w| {
-        w.view.ticks as f64
-    }),
+    counter(
+        "qamd_worker_read_total",
+        "Ticks of the worker that readers took from the ring.",
+        |w| w.view.ticks as f64,
+    ),
     counter(
         "qamd_worker_lost_total",
         "Ticks missing by the worker's sequences: overwritten in the ring, or published into nothing.",

@@ -10,6 +10,7 @@
 
 mod failures;
 mod primaries;
+mod reading;
 mod telling;
 
 use std::collections::{BTreeSet, HashMap};
@@ -212,7 +213,10 @@ impl Placement {
             let state = state_of(&report.state);
             let item = &mut self.board.items[index as usize];
             let copies = item.copies.len();
-            let Some(copy) = item.copies.on_mut(seat) else { continue };
+            let Some(copy) = item.copies.on_mut(seat) else {
+                self.telling.reported(seat, index, state);
+                continue;
+            };
             if copy.state == state {
                 continue;
             }
@@ -233,6 +237,7 @@ impl Placement {
 
     /// A worker's session is over: nothing ticks there.
     pub fn session_ended(&mut self, seat: SeatIndex) {
+        self.telling.session_ended(seat);
         for index in self.carried[usize::from(seat)].clone() {
             if let Some(copy) = self.board.items[index as usize].copies.on_mut(seat) {
                 copy.state = CopyState::Unknown;
@@ -249,7 +254,9 @@ impl Placement {
                 copy.primary = false;
             }
         }
-        self.holders.died(seat);
+        for index in self.holders.died(seat) {
+            self.telling.let_go(index);
+        }
         self.telling.forget(seat);
         self.session_ended(seat);
     }
@@ -272,7 +279,6 @@ impl Placement {
         self.changed = false;
         self.plans += 1;
         self.forgive(now);
-        self.drop_what_is_replaced();
         let allowance = VOLUNTARY_MOVES_MAX.saturating_sub(self.leavers.len());
         let policy = Policy {
             strategy: self.strategy,
@@ -281,7 +287,10 @@ impl Placement {
         };
         let plan = planner::plan(&self.board, &policy);
         let planned = self.carry_out(&plan);
-        if plan.steps.is_empty() && plan.waiting.is_empty() && self.leavers.is_empty() {
+        if !plan.steps.is_empty() {
+            // Balance comes after settling, and in parts.
+            self.changed |= self.unbalanced;
+        } else if plan.waiting.is_empty() && self.leavers.is_empty() {
             self.unbalanced = false;
         }
         self.board.turn = plan.turn;
@@ -311,24 +320,35 @@ impl Placement {
         planned
     }
 
-    /// Takes away the leaving copies that nobody misses: every copy that stays ticks, or they do not tick themselves.
+    /// Takes away the leaving copies that nobody misses: every copy that stays is where it may be and ticks, or they do
+    /// not tick themselves. Only after a plan, which may want one of them to stay after all.
     fn drop_what_is_replaced(&mut self) {
         for index in self.leavers.clone() {
-            let copies = self.item(index).copies;
-            let all_tick = copies.staying().all(|copy| copy.state == CopyState::Ticking);
-            let some_stay = copies.staying().next().is_some();
-            let missed = |copy: &Copy| copy.state == CopyState::Ticking && !(some_stay && all_tick);
+            let item = self.item(index);
+            let copies = item.copies;
+            let sound =
+                |copy: &Copy| self.seat(copy.seat).keeps && !item.banned.contains(&copy.seat);
+            let all_tick =
+                copies.staying().all(|copy| sound(copy) && copy.state == CopyState::Ticking);
+            // The only one there is stays, whatever it does.
+            if !copies.staying().any(sound) {
+                continue;
+            }
+            let missed = |copy: &Copy| copy.state == CopyState::Ticking && !all_tick;
             for copy in copies.iter().filter(|copy| copy.leaving && !missed(copy)) {
-                // The only one there is stays, whatever it does.
-                if some_stay {
-                    self.drop_copy(index, copy.seat);
-                }
+                self.drop_copy(index, copy.seat);
             }
         }
     }
 
     fn add_copy(&mut self, index: ItemIndex, seat: SeatIndex) {
-        if self.board.items[index as usize].copies.add(seat) {
+        let copies = &mut self.board.items[index as usize].copies;
+        if copies.add(seat) {
+            if let (Some(copy), Some(state)) =
+                (copies.on_mut(seat), self.telling.reunited(seat, index))
+            {
+                copy.state = state;
+            }
             self.board.seats[usize::from(seat)].load += 1;
             self.carried[usize::from(seat)].insert(index);
             self.telling.touch(seat, index);
@@ -337,7 +357,8 @@ impl Placement {
     }
 
     fn drop_copy(&mut self, index: ItemIndex, seat: SeatIndex) {
-        if self.board.items[index as usize].copies.remove(seat).is_some() {
+        if let Some(copy) = self.board.items[index as usize].copies.remove(seat) {
+            self.telling.parted(seat, index, copy.state);
             self.board.seats[usize::from(seat)].load -= 1;
             self.carried[usize::from(seat)].remove(&index);
             self.telling.touch(seat, index);
@@ -398,77 +419,6 @@ impl Placement {
                 self.free.push(index);
             }
         }
-    }
-}
-
-/// Reading the placement.
-impl Placement {
-    /// The connections that carry an instrument, those that stay first.
-    pub fn copies_of(&self, instrument: &InstrumentId) -> impl Iterator<Item = &Copy> {
-        let index = self.index.get(instrument).copied();
-        let copies = index.map(|index| &self.item(index).copies);
-        let staying = copies.into_iter().flat_map(|copies| copies.staying());
-        let leaving =
-            copies.into_iter().flat_map(|copies| copies.iter().filter(|copy| copy.leaving));
-        staying.chain(leaving)
-    }
-
-    /// Everything a connection carries, with how far it has come.
-    pub fn carried(&self, seat: SeatIndex) -> impl Iterator<Item = (InstrumentId, Copy)> {
-        self.carried[usize::from(seat)].iter().filter_map(move |index| {
-            let copy = self.item(*index).copies.on(seat).copied()?;
-            Some((self.instruments[*index as usize]?, copy))
-        })
-    }
-
-    /// Every wanted instrument with its copies.
-    pub fn wanted(&self) -> impl Iterator<Item = (InstrumentId, &planner::Copies)> {
-        let items = self.instruments.iter().zip(&self.board.items);
-        items.filter(|(_, item)| item.wanted).filter_map(|(id, item)| Some(((*id)?, &item.copies)))
-    }
-
-    /// How much a connection carries.
-    #[must_use]
-    pub fn load(&self, seat: SeatIndex) -> usize {
-        self.seat(seat).load
-    }
-
-    /// Instruments that wait for room, in the order in which they will be served.
-    pub fn waiting(&self) -> impl ExactSizeIterator<Item = InstrumentId> {
-        let named = |index: &ItemIndex| self.instruments[*index as usize];
-        self.waiting.iter().filter_map(named).collect::<Vec<_>>().into_iter()
-    }
-
-    /// Instruments with fewer copies than asked for, but some.
-    #[must_use]
-    pub const fn short(&self) -> usize {
-        self.short
-    }
-
-    /// Copies that are on their way out.
-    #[must_use]
-    pub fn leaving(&self) -> usize {
-        let leaving =
-            |index: &ItemIndex| self.item(*index).copies.iter().filter(|copy| copy.leaving).count();
-        self.leavers.iter().map(leaving).sum()
-    }
-
-    /// Copies of each instrument that are asked for.
-    #[must_use]
-    pub const fn redundancy(&self) -> usize {
-        self.redundancy
-    }
-
-    /// How a seat is chosen.
-    #[must_use]
-    pub const fn strategy(&self) -> Strategy {
-        self.strategy
-    }
-
-    /// The number of the last plan.
-    #[must_use]
-    pub const fn plans(&self) -> u64 {
-        self.plans
     }
 }
 

@@ -91,10 +91,11 @@ impl Holders {
         freed
     }
 
-    pub(super) fn died(&mut self, seat: SeatIndex) {
-        for index in std::mem::take(&mut self.seats[usize::from(seat)]).items {
-            self.free(index, seat);
-        }
+    /// The items that a worker held when it died.
+    pub(super) fn died(&mut self, seat: SeatIndex) -> BTreeSet<ItemIndex> {
+        let freed = std::mem::take(&mut self.seats[usize::from(seat)]).items;
+        freed.iter().for_each(|index| self.free(*index, seat));
+        freed
     }
 
     fn free(&mut self, index: ItemIndex, seat: SeatIndex) {

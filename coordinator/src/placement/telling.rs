@@ -1,12 +1,12 @@
 //! What each worker was told, and what it is to be told next (pure).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shm_layout::control::{Carry, CarryRole};
 use shm_layout::{Generation, InstrumentId};
 
 use super::Placement;
-use crate::planner::{ItemIndex, SeatIndex};
+use crate::planner::{CopyState, ItemIndex, SeatIndex};
 
 /// What changed for one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,6 +32,9 @@ struct Told {
     roles: HashMap<ItemIndex, CarryRole>,
     /// What may differ from what is decided.
     touched: BTreeSet<ItemIndex>,
+    /// What was taken away and not told so yet, with how far it had come. Should it be given back before, the worker
+    /// hears of neither, and says nothing new.
+    parted: BTreeMap<ItemIndex, CopyState>,
 }
 
 // === impl Telling ===
@@ -45,6 +48,31 @@ impl Telling {
     pub(super) fn touch(&mut self, seat: SeatIndex, index: ItemIndex) {
         self.seats[usize::from(seat)].touched.insert(index);
         self.let_go.insert(index);
+    }
+
+    /// An item was taken away from a seat.
+    pub(super) fn parted(&mut self, seat: SeatIndex, index: ItemIndex, state: CopyState) {
+        let told = &mut self.seats[usize::from(seat)];
+        if told.roles.contains_key(&index) {
+            told.parted.insert(index, state);
+        }
+    }
+
+    /// An item is given to a seat: how far it has come there, if the worker never heard that it was gone.
+    pub(super) fn reunited(&mut self, seat: SeatIndex, index: ItemIndex) -> Option<CopyState> {
+        self.seats[usize::from(seat)].parted.remove(&index)
+    }
+
+    /// A worker said how far an item has come that was taken from it.
+    pub(super) fn reported(&mut self, seat: SeatIndex, index: ItemIndex, state: CopyState) {
+        if let Some(known) = self.seats[usize::from(seat)].parted.get_mut(&index) {
+            *known = state;
+        }
+    }
+
+    /// Nothing of what was taken from a worker ticks there any more.
+    pub(super) fn session_ended(&mut self, seat: SeatIndex) {
+        self.seats[usize::from(seat)].parted.clear();
     }
 
     /// A worker knows nothing.
@@ -109,13 +137,20 @@ impl Placement {
     /// [`Self::told`] be called with the number of the last.
     pub fn take_changes(&mut self, seat: SeatIndex) -> WorkerChanges {
         let mut changes = WorkerChanges::default();
-        let touched = std::mem::take(&mut self.telling.seats[usize::from(seat)].touched);
+        let told = &mut self.telling.seats[usize::from(seat)];
+        told.parted.clear();
+        let touched = std::mem::take(&mut told.touched);
         for index in touched {
             let decided = self.decided(seat, index);
             let before = self.telling.tell(seat, index, decided);
             let Some(instrument) = self.instruments[index as usize] else { continue };
+            // One that was taken away and given back before it was told of either is told again, so that it says how far it
+            // is: what it said before went with the copy that was taken away.
+            let unheard = || self.state_of(seat, index) == Some(CopyState::Unknown);
             match decided {
-                Some(role) if before != decided => changes.add.push(Carry { instrument, role }),
+                Some(role) if before != decided || unheard() => {
+                    changes.add.push(Carry { instrument, role });
+                }
                 None if before.is_some() => changes.remove.push(instrument),
                 _ => {}
             }
@@ -154,6 +189,10 @@ impl Placement {
             self.telling.let_go(index);
             self.changed = true;
         }
+    }
+
+    fn state_of(&self, seat: SeatIndex, index: ItemIndex) -> Option<CopyState> {
+        self.item(index).copies.on(seat).map(|copy| copy.state)
     }
 
     fn decided(&self, seat: SeatIndex, index: ItemIndex) -> Option<CarryRole> {

@@ -36,6 +36,8 @@ enum Rank {
 
 struct Problem {
     rank: Rank,
+    /// The quality that is the problem, else 0: the worst of a rank comes first.
+    quality: f32,
     text: String,
 }
 
@@ -46,7 +48,9 @@ pub(super) fn lines(status: &FleetStatus, style: Style) -> Vec<String> {
     problems.extend(differing("trading day", trading_days(&status.workers), Rank::Different));
     // Connections may well have libraries of their own.
     problems.extend(differing("CTP library", libraries(&status.workers), Rank::Past));
-    problems.sort_by_key(|problem| problem.rank);
+    problems.sort_by(|one, other| {
+        one.rank.cmp(&other.rank).then(one.quality.total_cmp(&other.quality))
+    });
     let more = problems.len().saturating_sub(PROBLEMS_SHOWN);
     let mut lines: Vec<String> =
         problems.iter().take(PROBLEMS_SHOWN).flat_map(|problem| problem.lines(style)).collect();
@@ -59,6 +63,10 @@ pub(super) fn lines(status: &FleetStatus, style: Style) -> Vec<String> {
 // === impl Problem ===
 
 impl Problem {
+    const fn new(rank: Rank, text: String) -> Self {
+        Self { rank, quality: 0.0, text }
+    }
+
     fn lines(&self, style: Style) -> Vec<String> {
         const INDENT: &str = "  ";
         // What a worker that is well again has been through is worth a word, not an alarm.
@@ -80,10 +88,7 @@ fn of_worker(worker: &WorkerStatus) -> Vec<Problem> {
         (_, Paint::Good | Paint::Faint) => Rank::Past,
         _ => Rank::Broken,
     };
-    let mut said: Vec<(Rank, String)> = Vec::new();
-    said.extend(session(worker).map(|text| (now, text)));
-    said.extend(last_exit(worker).map(|text| (now, text)));
-    said.extend(low_quality(worker).map(|text| (Rank::Poor, text)));
+    let mut said: Vec<String> = session(worker).into_iter().chain(last_exit(worker)).collect();
     let stats = &worker.stats;
     for (count, what) in [
         (stats.unpublished, "ticks did not fit into the ring"),
@@ -93,11 +98,12 @@ fn of_worker(worker: &WorkerStatus) -> Vec<Problem> {
         (stats.calls_refused, "calls were not taken by the library"),
     ] {
         if count > 0 {
-            said.push((now, format!("{} {what}", grouped(count))));
+            said.push(format!("{} {what}", grouped(count)));
         }
     }
     let name = worker.connection_id;
-    said.into_iter().map(|(rank, text)| Problem { rank, text: format!("{name}: {text}") }).collect()
+    let said = said.into_iter().map(|text| Problem::new(now, format!("{name}: {text}")));
+    said.chain(low_quality(worker)).collect()
 }
 
 fn session(worker: &WorkerStatus) -> Option<String> {
@@ -137,10 +143,12 @@ fn last_exit(worker: &WorkerStatus) -> Option<String> {
 }
 
 /// What a low quality is made of. That of a connection which is not logged in is low for that, as its state says.
-fn low_quality(worker: &WorkerStatus) -> Option<String> {
+fn low_quality(worker: &WorkerStatus) -> Option<Problem> {
     let quality = worker.quality.filter(|_| is_logged_in(worker))?;
     quality_paint(quality.score)?;
-    Some(format!("quality {:.0}: {}", quality.score.round(), parts(&quality)))
+    let (name, score) = (worker.connection_id, quality.score.round());
+    let text = format!("{name}: quality {score:.0}: {}", parts(&quality));
+    Some(Problem { quality: quality.score, ..Problem::new(Rank::Poor, text) })
 }
 
 /// The parts worth a point, the greatest first.
@@ -160,7 +168,7 @@ fn parts(quality: &Quality) -> String {
 }
 
 fn refused(status: &FleetStatus) -> Vec<Problem> {
-    let of = |text: String| Problem { rank: Rank::Refused, text };
+    let of = |text: String| Problem::new(Rank::Refused, text);
     let mut problems: Vec<Problem> = status
         .refused
         .iter()
@@ -185,6 +193,6 @@ fn differing<'a>(
 ) -> impl Iterator<Item = Problem> + 'a {
     values.into_iter().skip(1).map(move |Shared { value, connections }| {
         let names = listed(&connections, CONNECTIONS_NAMED, connections.len());
-        Problem { rank, text: format!("{named} {value}: {names}") }
+        Problem::new(rank, format!("{named} {value}: {names}"))
     })
 }

@@ -66,7 +66,7 @@ const CONTEST: [Column; 2] = [
 
 /// The table with its head.
 pub(super) fn lines(status: &FleetStatus, style: Style) -> Vec<String> {
-    let contest = status.redundancy > 1 || status.workers.iter().any(|w| contested(&w.view) > 0);
+    let contest = status.redundancy > 1 || status.workers.iter().any(was_compared);
     let all: Vec<&Column> =
         [&NAME].into_iter().chain(&REST).chain(CONTEST.iter().filter(|_| contest)).collect();
     let mut rows: Vec<Vec<(String, Option<Paint>)>> = Vec::new();
@@ -128,6 +128,11 @@ fn rate(per_second: f64) -> String {
     } else {
         format!("{:.0}", per_second.min(TICKS_PER_SECOND_MAX))
     }
+}
+
+/// It won, or was measured against who did. Late ticks alone, as a copy's first ones are while it moves, say nothing.
+const fn was_compared(worker: &WorkerStatus) -> bool {
+    worker.view.won > 0 || worker.view.copies > 0
 }
 
 /// Ticks that several connections brought.

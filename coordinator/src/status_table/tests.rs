@@ -152,8 +152,9 @@ fn with_short_names_the_table_fits_eighty_columns() {
 #[test]
 fn who_was_first_is_shown_where_there_is_a_contest() {
     let mut status = well(2);
+    status.workers[1].view.late = 1;
     assert!(table(&plain(&status))[0].ends_with("TICKS/S"));
-    status.workers[1].view.won = 1;
+    (status.workers[1].view.late, status.workers[1].view.won) = (0, 1);
     assert!(table(&plain(&status))[0].ends_with("TICKS/S   WON  BEHIND"));
     assert!(table(&plain(&status))[1].ends_with("   -       -"));
     status.workers[1].view.won = 0;
@@ -198,6 +199,14 @@ fn a_state_joins_process_session_and_standing() {
 }
 
 #[test]
+fn a_worker_that_is_not_heard_of_is_a_problem() {
+    let mut status = well(1);
+    status.workers[0].standing = Standing::Away;
+    let told = "! broker00: its worker has not been heard of for too long; if that goes on it is started anew";
+    assert_eq!(plain(&status).lines().last(), Some(told));
+}
+
+#[test]
 fn a_low_quality_is_explained_and_one_of_a_connection_that_is_away_is_not() {
     let mut status = well(1);
     status.workers[0].quality = Some(Quality {
@@ -210,6 +219,13 @@ fn a_low_quality_is_explained_and_one_of_a_connection_that_is_away_is_not() {
     });
     let told = "! broker00: quality 79: 20 for silence while others tick";
     assert_eq!(plain(&status).lines().last(), Some(told));
+    let quality = status.workers[0].quality;
+    status.workers.extend(well(2).workers.split_off(1));
+    status.workers[1].quality = quality.map(|quality| Quality { score: 7.0, ..quality });
+    let worse =
+        "\n! broker01: quality 7: 20 for silence while others tick\n! broker00: quality 79: ";
+    assert!(plain(&status).contains(worse), "the worst comes first");
+    status.workers.truncate(1);
     let worker = &mut status.workers[0];
     worker.quality.as_mut().unwrap().score = 79.5;
     assert!(!plain(&status).contains("quality 80"), "it is shown as 80, which is not low");
