@@ -23,9 +23,9 @@ use crate::life::Exit;
 use crate::limits::{
     INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL, LOCK_PROBE_INTERVAL_STOPPING, MARKET_LOOK_INTERVAL,
 };
-use crate::lock_file::{LockState, probe};
 use crate::settings::Settings;
 use crate::spawn::Spawner;
+use shm_layout::lock_file::{LockState, probe};
 
 /// What comes into the driver.
 #[derive(Debug)]

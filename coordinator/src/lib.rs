@@ -4,7 +4,7 @@
 //!
 //! * [`verbs`] — what `qamd` can be told, by [`command_line`].
 //! * [`config`], [`instruments`] — what an operator writes, checked whole before anything happens.
-//! * [`start`] — takes the fleet's places ([`runtime_dir`], [`lock_file`]) and gets ready; [`driver`] — the one task that
+//! * [`start`] — takes the fleet's places ([`runtime_dir`]) and gets ready; [`driver`] — the one task that
 //!   owns the [`fleet`], fed by [`control_server`], [`http`], [`signals`] and the ends of children ([`spawn`]).
 //! * Pure decisions, with time as an argument: [`fleet`], and in it [`demand`] (what is wanted), [`placement`] (who carries
 //!   it), [`assignment`] (how a worker is told), [`life`] and [`restart_policy`] (each process's life), [`worker_state`]
@@ -29,7 +29,6 @@ pub mod launch;
 pub mod launched;
 pub mod life;
 pub mod limits;
-pub mod lock_file;
 pub mod logging;
 pub mod metrics;
 pub mod output;

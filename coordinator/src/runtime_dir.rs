@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use shm_layout::{FleetPaths, Instance};
 
-use crate::lock_file::{LockError, LockFile, LockState, probe};
+use shm_layout::lock_file::{LockError, LockFile, LockState, probe};
 
 /// Why a fleet cannot live where it should.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ pub fn take(paths: &FleetPaths, own_uid: u32) -> Result<Premises, RuntimeDirErro
     prepare(paths.runtime_dir(), own_uid)?;
     let instance = *paths.instance();
     let coordinator =
-        LockFile::take(&paths.coordinator_lock(), "").map_err(|error| match error {
+        LockFile::take(&paths.coordinator_lock(), "coordinator").map_err(|error| match error {
             LockError::Held { pid, .. } => RuntimeDirError::RunsAlready { instance, pid },
             other => other.into(),
         })?;
@@ -97,13 +97,15 @@ pub fn take(paths: &FleetPaths, own_uid: u32) -> Result<Premises, RuntimeDirErro
     if elsewhere && !held_locks(Path::new(&other)).is_empty() {
         return Err(in_use());
     }
-    let name =
-        LockFile::take(&claim, &paths.runtime_dir().display().to_string()).map_err(|error| {
-            match error {
-                LockError::Held { .. } => in_use(),
-                other => other.into(),
-            }
-        })?;
+    let name = LockFile::take_with(
+        &claim,
+        "fleet of this name",
+        &paths.runtime_dir().display().to_string(),
+    )
+    .map_err(|error| match error {
+        LockError::Held { .. } => in_use(),
+        other => other.into(),
+    })?;
     Ok(Premises { coordinator, name, paths: paths.clone() })
 }
 
@@ -228,7 +230,7 @@ mod tests {
             FleetPaths::new(*paths.instance(), paths.runtime_dir().with_extension("x")).unwrap();
         let premises = take(&paths, uid).unwrap();
         assert!(matches!(take(&other, uid), Err(RuntimeDirError::NameInUse { .. })));
-        let worker = LockFile::take(&paths.runtime_dir().join("worker-a.lock"), "").unwrap();
+        let worker = LockFile::take(&paths.runtime_dir().join("worker-a.lock"), "worker").unwrap();
         drop(premises);
         assert!(matches!(take(&other, uid), Err(RuntimeDirError::NameInUse { .. })));
         drop(worker);

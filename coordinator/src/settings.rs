@@ -9,7 +9,7 @@ use crate::config::{Config, Connection, Files, notices};
 use crate::fleet::{FleetPlan, Found, PlannedConnection, Reload};
 use crate::launch::{Launch, Places};
 use crate::launched::{Launched, LaunchedWorker};
-use crate::lock_file::{LockState, probe};
+use shm_layout::lock_file::{LockState, probe};
 
 /// A checked configuration with everything a start adds to it.
 #[derive(Debug, Clone)]

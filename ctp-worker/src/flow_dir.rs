@@ -5,13 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::process_lock::{LockError, ProcessLock};
+use shm_layout::lock_file::{LockError, LockFile};
 
 /// A flow directory that is ours.
 #[derive(Debug)]
 pub struct FlowDir {
     path: PathBuf,
-    lock: ProcessLock,
+    lock: LockFile,
 }
 
 /// Why a flow directory is not ours.
@@ -45,8 +45,7 @@ impl FlowDir {
         std::fs::create_dir_all(path).map_err(failed)?;
         // The vendor's library gets an absolute path: nobody should wonder relative to what.
         let path = std::path::absolute(path).map_err(failed)?;
-        let lock =
-            ProcessLock::take(&path.join(Self::LOCK_FILE), "worker with this flow directory")?;
+        let lock = LockFile::take(&path.join(Self::LOCK_FILE), "worker with this flow directory")?;
         Ok(Self { path, lock })
     }
 

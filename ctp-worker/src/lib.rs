@@ -36,7 +36,6 @@ pub mod limits;
 pub mod logging;
 pub mod normalize;
 pub mod process;
-pub mod process_lock;
 pub mod republishing;
 pub mod retry_pace;
 pub mod session;

@@ -23,12 +23,12 @@ use crate::event_queue::{EventReceiver, event_queue};
 use crate::flow_dir::{FlowDir, FlowDirError};
 use crate::logging;
 use crate::normalize::Context;
-use crate::process_lock::{LockError, ProcessLock};
 use crate::retry_pace::RetryPace;
 use crate::session::{Session, SessionSettings};
 use crate::sink::Sink;
 use crate::subscriptions::Subscriptions;
 use crate::worker::{Front, Identity, Worker};
+use shm_layout::lock_file::{LockError, LockFile};
 
 /// It was asked to end, and did.
 pub const EXIT_CLEAN: u8 = 0;
@@ -182,7 +182,7 @@ impl Front for CtpFront {
 
 /// Carries a connection until asked to end.
 fn carry(settings: WorkerSettings) -> Result<(), ProcessError> {
-    let lock = ProcessLock::take(
+    let lock = LockFile::take(
         &settings.paths.worker_lock(&settings.connection),
         "worker of this connection",
     )?;

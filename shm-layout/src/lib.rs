@@ -23,6 +23,7 @@ mod front_addr;
 mod instance;
 mod instrument_id;
 pub mod limits;
+pub mod lock_file;
 mod numbers;
 mod paths;
 pub mod product;

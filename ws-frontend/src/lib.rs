@@ -30,7 +30,6 @@ pub mod hub;
 pub mod interests;
 pub mod limits;
 pub mod listener;
-pub mod lock;
 pub mod marks;
 pub mod outbox;
 pub mod pace;

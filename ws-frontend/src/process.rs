@@ -17,7 +17,7 @@ use crate::demand_client::keep_connected;
 use crate::driver::{Channels, Driver, DriverError};
 use crate::limits::{COORDINATOR_QUEUE_MAX, INPUT_QUEUE_MAX, TO_COORDINATOR_QUEUE_MAX};
 use crate::listener::{ListenError, TurnedAway, accept, listen};
-use crate::lock::{Lock, LockError};
+use shm_layout::lock_file::{LockError, LockFile};
 
 /// What the coordinator tells this process on its command line.
 #[derive(Debug, Clone, Parser)]
@@ -95,7 +95,7 @@ impl ProcessError {
 /// [`ProcessError`]; its exit code says whether starting again may help.
 pub fn run(settings: &Settings) -> Result<(), ProcessError> {
     let paths = FleetPaths::new(settings.instance, settings.runtime_dir.clone())?;
-    let lock = Lock::take(&paths.frontend_lock())?;
+    let lock = LockFile::take(&paths.frontend_lock(), "frontend of this fleet")?;
     tune();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

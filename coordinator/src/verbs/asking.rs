@@ -9,11 +9,11 @@ use shm_layout::control::{ChannelError, OperatorReply, OperatorRequest};
 use crate::command_line::FleetArgs;
 use crate::config::load;
 use crate::control_server::ask;
-use crate::lock_file::{LockState, probe};
 use crate::output::chain;
 use crate::runtime_dir::{held_locks, usual_of_service};
 use crate::start;
 use crate::verbs::runtime;
+use shm_layout::lock_file::{LockState, probe};
 
 /// How long a coordinator may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -133,7 +133,7 @@ fn find(args: &FleetArgs) -> Result<Vec<FleetPaths>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock_file::LockFile;
+    use shm_layout::lock_file::LockFile;
     use shm_layout::{ConnectionId, Instance};
 
     #[test]
@@ -159,14 +159,14 @@ mod tests {
             "{nothing}"
         );
         let simnow = ConnectionId::parse("simnow").unwrap();
-        let worker = LockFile::take(&places[0].worker_lock(&simnow), "").unwrap();
-        let frontend = LockFile::take(&places[0].frontend_lock(), "").unwrap();
+        let worker = LockFile::take(&places[0].worker_lock(&simnow), "test").unwrap();
+        let frontend = LockFile::take(&places[0].frontend_lock(), "test").unwrap();
         let (pid, text) = (std::process::id(), unanswered(&places, None));
         let names = format!("worker simnow (pid {pid}), ws-frontend (pid {pid});");
         assert!(text.contains("does not run, but") && text.contains(&names), "{text}");
         let denied = unanswered(&places, Some("/run/qamd/control.sock".into()));
         assert!(denied.contains("worker simnow"), "what is known comes first: {denied}");
-        let coordinator = LockFile::take(&places[0].coordinator_lock(), "").unwrap();
+        let coordinator = LockFile::take(&places[0].coordinator_lock(), "test").unwrap();
         assert!(
             unanswered(&places, None).contains("does not listen"),
             "{}",
