@@ -1,5 +1,7 @@
 //! The one task that owns the fleet: takes inputs from a bounded inbox, gives them to [`Fleet`], and does what it decides.
 
+mod clocks;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +14,6 @@ use shm_layout::clock::{monotonic, unix_ms};
 use shm_layout::control::{FleetStatus, Hello, HelloReply, OperatorReply, OperatorRequest, Role};
 use shm_layout::ring::RingNode;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep_until};
 use tracing::{debug, info, warn};
 
 use crate::config::{Config, Files};
@@ -20,11 +21,10 @@ use crate::control_server::{ControlCounters, Incoming, Outgoing};
 use crate::fleet::{Action, ClientId, Fleet, FleetCounters, ProcessId};
 use crate::launch::Launch;
 use crate::life::Exit;
-use crate::limits::{
-    INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL, LOCK_PROBE_INTERVAL_STOPPING, MARKET_LOOK_INTERVAL,
-};
+use crate::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL_STOPPING};
 use crate::settings::Settings;
 use crate::spawn::Spawner;
+use clocks::{Clocks, every, until};
 use shm_layout::lock_file::{LockState, probe};
 
 /// What comes into the driver.
@@ -95,14 +95,6 @@ pub struct Driver {
 
 /// Reads the configuration again, as it was read at the start; the error is for a person.
 pub struct Reread(Box<dyn Fn() -> Result<(Config, Files), String> + Send>);
-
-/// Clocks that tick for as long as the driver runs.
-struct Clocks {
-    health: Interval,
-    maintenance: Interval,
-    probe: Interval,
-    market: Interval,
-}
 
 // === impl Reread ===
 
@@ -277,7 +269,9 @@ impl Driver {
     }
 
     fn act(&mut self) {
-        for action in self.fleet.take_actions() {
+        let actions = self.fleet.take_actions();
+        self.remember_starts(&actions);
+        for action in actions {
             match action {
                 Action::Welcome(client) => self.send(client, Outgoing::Reply(HelloReply::Welcome)),
                 Action::Refuse(client, reason) => {
@@ -296,6 +290,27 @@ impl Driver {
                 Action::Terminate(process, pid) => self.signal(process, pid, Signal::SIGTERM),
                 Action::Kill(process, pid) => self.signal(process, pid, Signal::SIGKILL),
             }
+        }
+    }
+
+    /// The coordinator that comes after has to know with which settings each process was started.
+    fn remember_starts(&mut self, actions: &[Action]) {
+        let mut starts = false;
+        for action in actions {
+            match action {
+                Action::Spawn(ProcessId::Worker(index)) => {
+                    self.settings.starts_worker(&self.fleet.connection_at(*index));
+                    starts = true;
+                }
+                Action::Spawn(ProcessId::Frontend) => {
+                    self.settings.starts_frontend();
+                    starts = true;
+                }
+                _ => {}
+            }
+        }
+        if starts && let Err(error) = self.settings.memory().save(self.paths.runtime_dir()) {
+            warn!("{}", crate::output::chain(&error));
         }
     }
 
@@ -387,32 +402,5 @@ impl Driver {
                 overflowed: self.overflowed,
             },
         }
-    }
-}
-
-// === impl Clocks ===
-
-impl Clocks {
-    fn new(settings: &Settings) -> Self {
-        Self {
-            health: every(settings.config.health_check_interval),
-            maintenance: every(settings.config.maintenance_interval),
-            probe: every(LOCK_PROBE_INTERVAL),
-            market: every(MARKET_LOOK_INTERVAL),
-        }
-    }
-}
-
-fn every(period: std::time::Duration) -> Interval {
-    let mut interval = interval_at((monotonic() + period).into(), period);
-    // After a pause of the whole machine one tick is enough: two in a row would look like silence to the health check.
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -8,7 +8,7 @@
 //!   owns the [`fleet`], fed by [`control_server`], [`http`], [`signals`] and the ends of children ([`spawn`]).
 //! * Pure decisions, with time as an argument: [`fleet`], and in it [`demand`] (what is wanted), [`placement`] (who carries
 //!   it), [`assignment`] (how a worker is told), [`life`] and [`restart_policy`] (each process's life), [`worker_state`]
-//!   (what a worker said); [`launch`] and [`settings`] (what a child is started with).
+//!   (what a worker said), [`planner`], [`steadiness`], [`pulse`] and [`quality`] (what a connection is worth); [`launch`] and [`settings`] (what a child is started with).
 //! * For people: [`status_table`], [`metrics`], [`demo`], [`output`], [`shown`], [`logging`].
 //!
 //! Every bound is in [`limits`].

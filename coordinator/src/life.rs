@@ -15,12 +15,16 @@
 //!
 //! A process that says nothing for two health checks in a row, and for [`HUNG_AFTER`], is taken for hung and killed.
 
+mod exit;
+mod insistence;
+
 use std::time::Instant;
 
-use crate::limits::{
-    HUNG_AFTER, HURRIED_KILL_AFTER, STOP_GIVE_UP_AFTER, STOP_KILL_AFTER, STOP_TERMINATE_AFTER,
-};
+use crate::limits::HUNG_AFTER;
 use crate::restart_policy::{EXIT_REFUSED, RestartPolicy};
+
+pub use exit::Exit;
+pub use insistence::Insistence;
 
 /// Where a process is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,27 +51,6 @@ pub enum Phase {
     Stopping(Insistence),
     /// The fleet stops and this one is gone.
     Ended,
-}
-
-/// How far a stop went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Insistence {
-    asked_at: Instant,
-    terminated: bool,
-    killed_at: Option<Instant>,
-    hurried: bool,
-    given_up: bool,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// With this exit code.
-    Code(i32),
-    /// By this signal; true when it left a core.
-    Signal(i32, bool),
-    /// Nobody knows: it was not our child.
-    Unknown,
 }
 
 /// What is to be done to a process.
@@ -377,74 +360,10 @@ impl Life {
     }
 }
 
-// === impl Insistence ===
-
-impl Insistence {
-    const fn new(asked_at: Instant) -> Self {
-        Self { asked_at, terminated: false, killed_at: None, hurried: false, given_up: false }
-    }
-
-    fn terminate_at(&self) -> Instant {
-        if self.hurried { self.asked_at } else { self.asked_at + STOP_TERMINATE_AFTER }
-    }
-
-    fn kill_at(&self) -> Instant {
-        self.asked_at + if self.hurried { HURRIED_KILL_AFTER } else { STOP_KILL_AFTER }
-    }
-
-    fn due(&mut self, now: Instant) -> Option<Urge> {
-        if let Some(at) = self.killed_at {
-            self.given_up = now >= at + (STOP_GIVE_UP_AFTER - STOP_KILL_AFTER);
-            None
-        } else if now >= self.kill_at() {
-            (self.terminated, self.killed_at) = (true, Some(now));
-            Some(Urge::Kill)
-        } else if !self.terminated && now >= self.terminate_at() {
-            self.terminated = true;
-            Some(Urge::Terminate)
-        } else {
-            None
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        match self.killed_at {
-            Some(_) if self.given_up => None,
-            Some(at) => Some(at + (STOP_GIVE_UP_AFTER - STOP_KILL_AFTER)),
-            None if self.terminated => Some(self.kill_at()),
-            None => Some(self.terminate_at()),
-        }
-    }
-}
-
-impl std::fmt::Display for Exit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Code(0) => f.write_str("ended by itself (exit code 0)"),
-            Self::Code(EXIT_REFUSED) => {
-                write!(
-                    f,
-                    "refused its settings or its library (exit code {EXIT_REFUSED}); see the log"
-                )
-            }
-            Self::Code(code) => write!(f, "failed (exit code {code}); see the log"),
-            Self::Signal(number, core) => {
-                let name = nix::sys::signal::Signal::try_from(*number)
-                    .map_or("", |signal| signal.as_str());
-                let core = if *core { ", core dumped" } else { "" };
-                write!(f, "killed by signal {number} {name}{core}")
-            }
-            Self::Unknown => {
-                f.write_str("ended; it was started by an earlier coordinator, so nobody knows how")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::RESTART_DELAY_FIRST;
+    use crate::limits::{HURRIED_KILL_AFTER, RESTART_DELAY_FIRST};
     use shm_layout::clock::monotonic;
     use std::time::Duration;
 

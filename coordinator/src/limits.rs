@@ -231,6 +231,9 @@ pub const MARKET_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// A connection whose quality differs by so many points from what the last plan went by is worth another plan.
 pub const QUALITY_STEP: f64 = 10.0;
 
+/// A quality that lacks less than this of 100 is as good as 100.
+pub const QUALITY_MENDED: f64 = 0.5;
+
 /// Instruments of the queue that the status names.
 pub const QUEUE_SHOWN_MAX: usize = 100;
 

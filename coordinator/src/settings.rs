@@ -34,23 +34,31 @@ impl Settings {
         let ids: Vec<ConnectionId> =
             settings.config.connections.iter().map(|c| c.connection_id).collect();
         for (connection, number) in settings.config.connections.iter().zip(memory.numbers(&ids)) {
+            let known = memory.workers.get(&connection.connection_id);
             let worker = LaunchedWorker {
                 number,
-                settings: String::new(),
+                // What it was started with, until it is started with something else.
+                settings: known.map(|known| known.settings.clone()).unwrap_or_default(),
                 broker_id: Some(connection.broker_id),
                 front_addr: Some(connection.front_addr.clone()),
             };
             settings.memory.workers.insert(connection.connection_id, worker);
         }
-        for id in ids {
-            if let Some(launch) = settings.worker(&id)
-                && let Some(worker) = settings.memory.workers.get_mut(&id)
-            {
-                worker.settings = launch.fingerprint();
-            }
-        }
-        settings.memory.frontend = Some(settings.frontend(None).fingerprint());
         settings
+    }
+
+    /// A worker is about to be started with our settings. A memory that is ahead of a process which never came to be does
+    /// no harm: its lock file is free.
+    pub fn starts_worker(&mut self, id: &ConnectionId) {
+        let ours = self.worker(id).map(|launch| launch.fingerprint());
+        if let Some(worker) = self.memory.workers.get_mut(id) {
+            worker.settings = ours.unwrap_or_default();
+        }
+    }
+
+    /// The frontend is about to be started with our settings.
+    pub fn starts_frontend(&mut self) {
+        self.memory.frontend = Some(self.frontend(None).fingerprint());
     }
 
     fn connection(&self, id: &ConnectionId) -> Option<&Connection> {
@@ -169,10 +177,10 @@ impl Settings {
         };
         let settings = Self::new(config, self.places.clone(), files, &self.memory);
         let connections = settings.config.connections.iter().map(|connection| {
-            let of = |settings: &Self| {
-                settings.memory.workers.get(&connection.connection_id).map(|w| w.settings.clone())
-            };
-            (settings.planned(connection), of(self) != of(&settings))
+            let id = &connection.connection_id;
+            let ours = settings.worker(id).map(|launch| launch.fingerprint());
+            let runs_with = settings.memory.workers.get(id).map(|worker| worker.settings.clone());
+            (settings.planned(connection), ours != runs_with)
         });
         let reload = Reload {
             connections: connections.collect(),

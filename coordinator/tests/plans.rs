@@ -64,9 +64,12 @@ struct Instrument {
     /// Each a connection, then what there is to say of the copy: `alpha ticking primary`.
     #[serde(default)]
     copies: Vec<String>,
-    /// Connections that failed it.
+    /// Connections whose fronts said yes and sent nothing.
     #[serde(default)]
-    banned: Vec<String>,
+    silent_at: Vec<String>,
+    /// Connections whose fronts refuse it for good.
+    #[serde(default)]
+    refused_by: Vec<String>,
     #[serde(default)]
     unwanted: bool,
     #[serde(default)]
@@ -118,13 +121,18 @@ impl Case {
     }
 
     fn item(&self, rank: u64, instrument: &Instrument) -> Item {
-        let banned = instrument.banned.iter().map(|id| self.seat_named(id)).collect();
+        let seats = |ids: &[String]| -> Vec<SeatIndex> {
+            ids.iter().map(|id| self.seat_named(id)).collect()
+        };
+        let refused_by = seats(&instrument.refused_by);
+        let banned = [seats(&instrument.silent_at), refused_by.clone()].concat();
         let mut item = Item {
             rank,
             wanted: !instrument.unwanted,
             parked: instrument.parked,
             hash: hash_of(&instrument.id),
             banned,
+            refused_by,
             ..Item::default()
         };
         for copy in &instrument.copies {

@@ -220,9 +220,9 @@ impl Subscriptions {
     fn want(&mut self, now: Instant, Carry { instrument, role }: Carry) {
         match self.entries.get_mut(&instrument) {
             Some(entry) if entry.wanted => {
-                if std::mem::replace(&mut entry.role, role) != role {
-                    self.changed.insert(instrument);
-                }
+                // Said whether or not anything changed: whoever tells us to carry it may not know that we do.
+                entry.role = role;
+                self.changed.insert(instrument);
                 return;
             }
             Some(entry) => {

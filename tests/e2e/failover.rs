@@ -9,17 +9,8 @@ use qamd_tests::watch::eventually;
 use serde_json::{Value, json};
 use shm_layout::control::{FleetStatus, SessionState, Standing, WorkerProcess};
 
-use crate::onlooker::Onlooker;
+use crate::onlooker::{Onlooker, instruments, names};
 use crate::scripts::ROWS;
-
-/// So many instruments of one product.
-fn instruments(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("rb{}", 2601 + number)).collect()
-}
-
-fn names(instruments: &[String]) -> Vec<&str> {
-    instruments.iter().map(String::as_str).collect()
-}
 
 /// A front that goes away as soon as `gone` is there, and comes back after a while.
 fn leaving_front(home: &Home, away_ms: u64) -> Value {

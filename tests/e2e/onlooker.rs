@@ -6,6 +6,16 @@ use shm_layout::control::FleetStatus;
 
 use crate::scripts::Follower;
 
+/// So many instruments of one product.
+pub(crate) fn instruments(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("rb{}", 2601 + number)).collect()
+}
+
+/// As most functions take them.
+pub(crate) fn names(instruments: &[String]) -> Vec<&str> {
+    instruments.iter().map(String::as_str).collect()
+}
+
 /// A client of a recording in step, its instruments, and what it has seen of them.
 #[derive(Debug)]
 pub(crate) struct Onlooker {

@@ -7,6 +7,7 @@ use shm_layout::{Generation, InstrumentId};
 
 use crate::process::WorkerSide;
 use crate::queue::Pid;
+use crate::scenario::Defect;
 use crate::world::World;
 
 /// What has been wanted for so long is known to everybody who should know.
@@ -15,7 +16,9 @@ const KNOWN_AFTER: Duration = Duration::from_secs(30);
 impl World {
     /// No front carries more than its connection may.
     pub(crate) fn check_capacity(&mut self, pid: Pid, worker: &WorkerSide) {
-        let (carried, capacity) = (worker.front.carried.len(), worker.section.capacity as usize);
+        let less = if self.scenario.defect == Defect::Greedy { 1 } else { 0 };
+        let capacity = worker.section.capacity as usize - less;
+        let carried = worker.front.carried.len();
         if carried > capacity {
             self.fail(format!(
                 "the front of {} carries {carried} instruments for {pid}, which may have {capacity}",
@@ -57,7 +60,9 @@ impl World {
         let configured = section.map_or(0, |section| section.capacity);
         let capacity = worker.section.capacity.max(configured) as usize;
         if assigned > capacity {
-            self.fail(format!("{assigned} instruments are assigned to {id}, which may have {capacity}"));
+            self.fail(format!(
+                "{assigned} instruments are assigned to {id}, which may have {capacity}"
+            ));
         }
         self.check_primaries(pid, worker);
     }
@@ -69,9 +74,7 @@ impl World {
         });
         if let Some((other, rival, instrument)) = other {
             let id = worker.section.id;
-            self.fail(format!(
-                "two primaries of {instrument}: {pid} ({id}) and {other} ({rival})"
-            ));
+            self.fail(format!("two primaries of {instrument}: {pid} ({id}) and {other} ({rival})"));
         }
     }
 

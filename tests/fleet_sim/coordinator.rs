@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use qamd::fleet::{Action, ClientId, Fleet, FleetPlan, Found, PlannedConnection, ProcessId, Reload};
+use qamd::fleet::{
+    Action, ClientId, Fleet, FleetPlan, Found, PlannedConnection, ProcessId, Reload,
+};
 use qamd::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL};
 use shm_layout::control::ConnectionWish;
 use shm_layout::{ConnectionId, FrontAddr, Instance, WorkerId};
@@ -26,33 +28,46 @@ pub(crate) struct Coordinator {
     pub(crate) wishes: BTreeMap<ConnectionId, ConnectionWish>,
     pub(crate) inbox: VecDeque<(LinkId, ToCoordinator)>,
     wake: Option<Instant>,
+    /// It stands still until then; what comes meanwhile waits.
+    pub(crate) held_until: Instant,
     woken: (Option<Instant>, u32),
     probing: bool,
 }
 
-/// What is remembered on disk of a connection: its worker's number, and with which settings it runs.
-pub(crate) type Memory = BTreeMap<ConnectionId, (WorkerId, ConnectionSection)>;
+/// What is remembered on disk of each connection.
+pub(crate) type Memory = BTreeMap<ConnectionId, Remembered>;
+
+/// A connection's worker: its number, and what it was last started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    pub(crate) number: WorkerId,
+    pub(crate) started_with: Option<ConnectionSection>,
+}
 
 /// What of a section a worker is started with.
-fn launched_with(section: &ConnectionSection) -> ConnectionSection {
+pub(crate) fn launched_with(section: &ConnectionSection) -> ConnectionSection {
     ConnectionSection { priority: 0, enabled: true, ..section.clone() }
 }
 
 /// The memory after reading a configuration: known connections keep their numbers.
-fn remember(memory: &Memory, file: &ConfigFile) -> Memory {
+pub(crate) fn remember(memory: &Memory, file: &ConfigFile) -> Memory {
     let mut next = memory.clone();
     for section in &file.connections {
-        let fresh = next.values().map(|(number, _)| number.0 + 1).max().unwrap_or(0);
-        let number = next.get(&section.id).map_or(WorkerId(fresh), |(number, _)| *number);
-        next.insert(section.id, (number, launched_with(section)));
+        let fresh = next.values().map(|known| known.number.0 + 1).max().unwrap_or(0);
+        let fresh = Remembered { number: WorkerId(fresh), started_with: None };
+        next.entry(section.id).or_insert(fresh);
     }
     next
 }
 
-fn planned(section: &ConnectionSection, memory: &Memory, found: Found) -> PlannedConnection {
+pub(crate) fn planned(
+    section: &ConnectionSection,
+    memory: &Memory,
+    found: Found,
+) -> PlannedConnection {
     PlannedConnection {
         connection_id: section.id,
-        worker: memory[&section.id].0,
+        worker: memory[&section.id].number,
         broker_id: section.broker,
         front_addr: FrontAddr::parse("tcp://127.0.0.1:1").expect("an address"),
         max_subscriptions: section.capacity,
@@ -75,8 +90,10 @@ impl World {
         let connections = file.connections.iter().map(|section| {
             let found = match self.holder_of(Some(section.id)) {
                 None => Found::Nothing,
-                Some(pid) => match self.memory.get(&section.id) {
-                    Some(known) if *known != memory[&section.id] => Found::Outdated { pid: Some(pid) },
+                Some(pid) => match &memory[&section.id].started_with {
+                    Some(with) if *with != launched_with(section) => {
+                        Found::Outdated { pid: Some(pid) }
+                    }
                     _ => Found::Running { pid: Some(pid) },
                 },
             };
@@ -106,6 +123,7 @@ impl World {
             wishes: BTreeMap::new(),
             inbox: VecDeque::new(),
             wake: None,
+            held_until: self.now,
             woken: (None, 0),
             probing: false,
         });
@@ -116,16 +134,14 @@ impl World {
 
     /// Remembered workers that run and are not configured any more.
     fn strays(&self, file: &ConfigFile) -> Vec<PlannedConnection> {
-        let forgotten = self
-            .memory
-            .values()
-            .filter(|(_, known)| file.connections.iter().all(|section| section.id != known.id));
-        let stray = |(_, known): &(WorkerId, ConnectionSection)| {
-            let found = Found::Outdated { pid: Some(self.holder_of(Some(known.id))?) };
-            let section = ConnectionSection { enabled: false, capacity: 0, ..known.clone() };
-            Some(planned(&section, &self.memory, found))
-        };
-        forgotten.filter_map(stray).collect()
+        let started = self.memory.values().filter_map(|known| known.started_with.as_ref());
+        let strays = started.filter_map(|with| {
+            let found = Found::Outdated { pid: Some(self.holder_of(Some(with.id))?) };
+            let section = ConnectionSection { enabled: false, capacity: 0, ..with.clone() };
+            let unknown = file.connections.iter().all(|section| section.id != with.id);
+            unknown.then(|| planned(&section, &self.memory, found))
+        });
+        strays.collect()
     }
 
     /// SIGKILL for the coordinator.
@@ -154,6 +170,13 @@ impl World {
     pub(crate) fn clock(&mut self, life: u64, clock: Clock) {
         self.with_coordinator(life, |world, coordinator| {
             let now = world.now;
+            if now < coordinator.held_until {
+                if matches!(clock, Clock::Wake) && coordinator.wake == Some(now) {
+                    coordinator.wake = Some(coordinator.held_until);
+                }
+                let later = Event::Coordinator(life, clock);
+                return world.queue.push(coordinator.held_until, later);
+            }
             match clock {
                 Clock::Wake => {
                     if coordinator.wake != Some(now) {
@@ -241,7 +264,9 @@ impl World {
                 Action::Refuse(client, _) | Action::HangUp(client) => {
                     self.coordinator_hangs_up(client.0);
                 }
-                Action::TellWorker(client, word) => self.to_client(client.0, ToClient::Worker(word)),
+                Action::TellWorker(client, word) => {
+                    self.to_client(client.0, ToClient::Worker(word))
+                }
                 Action::TellFrontend(client, word) => {
                     self.to_client(client.0, ToClient::Frontend(word));
                 }
@@ -263,11 +288,15 @@ impl World {
             ProcessId::Worker(index) => {
                 let id = coordinator.fleet.connection_at(index);
                 let sections = &coordinator.settings.connections;
-                let Some(section) = sections.iter().find(|section| section.id == id).cloned() else {
+                let Some(section) = sections.iter().find(|section| section.id == id).cloned()
+                else {
                     let why = "its connection is not configured any more".to_owned();
                     return coordinator.fleet.spawn_failed(process, why, self.now);
                 };
-                let number = self.memory[&id].0;
+                let number = self.memory[&id].number;
+                if let Some(known) = self.memory.get_mut(&id) {
+                    known.started_with = Some(launched_with(&section));
+                }
                 self.start_worker(coordinator.life, process, section, number)
             }
             ProcessId::Frontend => self.start_frontend(coordinator.life),
@@ -288,48 +317,6 @@ impl World {
         }
     }
 
-    /// A person's word about one connection.
-    pub(crate) fn wish(&mut self, connection: ConnectionId, wish: ConnectionWish) {
-        let Some(life) = self.coordinator.as_ref().map(|coordinator| coordinator.life) else { return };
-        self.with_coordinator(life, |world, coordinator| {
-            let said = coordinator.fleet.wish(connection, wish, world.now);
-            traced!(world, "a person wishes {wish:?} of {connection}: {said:?}");
-            if said.is_ok() && wish != ConnectionWish::Restart {
-                coordinator.wishes.insert(connection, wish);
-            }
-            world.turn_coordinator(coordinator);
-        });
-    }
-
-    /// A person wants the configuration read again.
-    pub(crate) fn reload(&mut self) {
-        let Some(life) = self.coordinator.as_ref().map(|coordinator| coordinator.life) else { return };
-        self.with_coordinator(life, |world, coordinator| {
-            let file = world.file.clone();
-            let memory = remember(&world.memory, &file);
-            let connections = file.connections.iter().map(|section| {
-                let changed = world.memory.get(&section.id) != memory.get(&section.id);
-                (planned(section, &memory, Found::Nothing), changed)
-            });
-            let reload = Reload {
-                connections: connections.collect(),
-                strategy: file.strategy,
-                redundancy: file.redundancy,
-                auto_failover: file.auto_failover,
-                universe: Vec::new(),
-                always_on: file.always_on.clone(),
-                hours: world.scenario.hours(),
-                notices: Vec::new(),
-            };
-            world.memory = memory;
-            coordinator.settings = file;
-            coordinator.wishes.clear();
-            let said = coordinator.fleet.reload(reload, world.now);
-            traced!(world, "a reload: {said:?}");
-            world.turn_coordinator(coordinator);
-        });
-    }
-
     /// Does something with the coordinator of that number, if it lives.
     pub(crate) fn with_coordinator(
         &mut self,
@@ -346,8 +333,18 @@ impl World {
     }
 
     /// A child's end reaches its parent.
-    pub(crate) fn exited(&mut self, life: u64, process: ProcessId, pid: Pid, exit: qamd::life::Exit) {
+    pub(crate) fn exited(
+        &mut self,
+        life: u64,
+        process: ProcessId,
+        pid: Pid,
+        exit: qamd::life::Exit,
+    ) {
         self.with_coordinator(life, |world, coordinator| {
+            if world.now < coordinator.held_until {
+                let later = Event::Exited(life, process, pid, exit);
+                return world.queue.push(coordinator.held_until, later);
+            }
             coordinator.fleet.exited(process, pid, exit, world.now);
             world.turn_coordinator(coordinator);
         });

@@ -20,6 +20,9 @@ use crate::world::{World, traced};
 /// CTP's ErrorID of "no such instrument".
 const NO_SUCH_INSTRUMENT: i32 = 16;
 
+/// One of CTP's ErrorIDs after which nobody should try again.
+const WRONG_PASSWORD: i32 = 3;
+
 /// How a front works just now.
 #[derive(Debug, Clone)]
 pub(crate) struct Conditions {
@@ -31,6 +34,8 @@ pub(crate) struct Conditions {
     pub(crate) refuses: usize,
     /// Of a hundred logins, so many are refused for now.
     pub(crate) refuses_logins: usize,
+    /// It refuses logins in a way that no worker tries again: a person has to act.
+    pub(crate) refuses_for_good: bool,
     /// Of a hundred calls, so many are not taken by the library.
     pub(crate) takes_no_calls: usize,
     /// It answers so much later than usual.
@@ -103,6 +108,7 @@ impl Conditions {
             loses: 0,
             refuses: 0,
             refuses_logins: 0,
+            refuses_for_good: false,
             takes_no_calls: 0,
             slower_by: Duration::ZERO,
             mute_until: now,
@@ -145,7 +151,13 @@ impl World {
     }
 
     /// The front says something to the library; words keep their order.
-    fn call_back(&mut self, pid: Pid, worker: &mut WorkerSide, callback: Callback, after: Duration) {
+    fn call_back(
+        &mut self,
+        pid: Pid,
+        worker: &mut WorkerSide,
+        callback: Callback,
+        after: Duration,
+    ) {
         let at = in_order(&mut worker.front.said_until, self.now + after);
         let link = worker.front.link;
         self.queue.push(at, Event::Process(pid, Happening::Library(link, callback)));
@@ -165,14 +177,23 @@ impl World {
             if world.conditions(worker).reachable {
                 let front = &mut worker.front;
                 let said_until = front.said_until;
-                *front = FrontSession { link: front.link + 1, up: true, said_until, ..FrontSession::default() };
+                *front = FrontSession {
+                    link: front.link + 1,
+                    up: true,
+                    said_until,
+                    ..FrontSession::default()
+                };
                 traced!(world, "the front takes {pid}'s connection {}", worker.front.link);
                 world.say(pid, worker, CtpEventKind::Connected);
             } else {
                 if world.random.percent(20) {
                     world.say(pid, worker, CtpEventKind::Disconnected { reason: 0x1001 });
                 }
-                let again = if world.coarse { world.random.millis(5_000, 60_000) } else { world.random.millis(500, 8_000) };
+                let again = if world.coarse {
+                    world.random.millis(5_000, 60_000)
+                } else {
+                    world.random.millis(500, 8_000)
+                };
                 world.queue.push(world.now + again, Event::Reach(pid));
             }
         });
@@ -193,6 +214,18 @@ impl World {
             let told_at = worker.front.said_until.map_or(world.now, |until| until.max(world.now));
             let again = world.random.millis(100, 5_000);
             world.queue.push(told_at + again, Event::Reach(pid));
+        });
+    }
+
+    /// The front ends a session and leaves the connection.
+    pub(crate) fn log_out(&mut self, pid: Pid, link: u64) {
+        self.with_worker(pid, |world, worker| {
+            if worker.front.link == link && worker.front.logged_in {
+                traced!(world, "the front logs {pid} out");
+                worker.front.logged_in = false;
+                worker.front.carried.clear();
+                world.say(pid, worker, CtpEventKind::LoggedOut);
+            }
         });
     }
 
@@ -224,8 +257,12 @@ impl World {
             return;
         }
         let refused = self.random.percent(conditions.refuses_logins);
-        worker.front.logged_in |= !refused;
-        let outcome = if refused { Err(RspError::new(7, "later")) } else { Ok(Some(conditions.trading_day)) };
+        worker.front.logged_in |= !refused && !conditions.refuses_for_good;
+        let outcome = match (conditions.refuses_for_good, refused) {
+            (true, _) => Err(RspError::new(WRONG_PASSWORD, "wrong password")),
+            (false, true) => Err(RspError::new(7, "later")),
+            (false, false) => Ok(Some(conditions.trading_day)),
+        };
         self.say(pid, worker, CtpEventKind::LoggedIn { request, outcome });
     }
 
@@ -289,7 +326,13 @@ impl World {
     }
 
     /// The library calls back: what the sink makes of it.
-    pub(crate) fn called_back(&mut self, pid: Pid, worker: &mut WorkerSide, link: u64, callback: Callback) {
+    pub(crate) fn called_back(
+        &mut self,
+        pid: Pid,
+        worker: &mut WorkerSide,
+        link: u64,
+        callback: Callback,
+    ) {
         let kind = match callback {
             Callback::Tick(instrument) => {
                 if !worker.seen.insert(instrument) {
@@ -303,7 +346,9 @@ impl World {
             worker.told_link = link;
         }
         match kind {
-            CtpEventKind::Connected | CtpEventKind::LoggedIn { outcome: Ok(_), .. } => worker.seen.clear(),
+            CtpEventKind::Connected | CtpEventKind::LoggedIn { outcome: Ok(_), .. } => {
+                worker.seen.clear()
+            }
             CtpEventKind::Subscribed { instrument: Some(instrument), error: None }
             | CtpEventKind::Unsubscribed { instrument: Some(instrument), .. } => {
                 worker.seen.remove(&instrument);

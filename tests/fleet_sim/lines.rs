@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use qamd_ctp_worker::limits::{LINK_HELLO_DEADLINE, LINK_RETRY_FIRST, LINK_RETRY_MAX};
 use qamd_ws_frontend::demand::Demand;
 use qamd_ws_frontend::limits::{RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
+use shm_layout::Instance;
 use shm_layout::control::{
     Assignment, FromFrontend, FromWorker, FrontendHello, FrontendStats, Hello, Role, ToFrontend,
     ToWorker,
 };
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use shm_layout::version::CONTROL_PROTOCOL;
-use shm_layout::Instance;
 
 use crate::process::{Line, Process, Side, WorkerSide};
 use crate::queue::{Event, Happening, LinkId, Pid, ToClient, ToCoordinator};
@@ -162,7 +162,8 @@ impl World {
             Err(why) => {
                 let current = worker.worker.subscriptions().generation();
                 traced!(self, "{pid} refuses {generation}: {why}, has {current:?}");
-                worker.refusal = Some(FromWorker::AssignmentRefused { refused: generation, current });
+                worker.refusal =
+                    Some(FromWorker::AssignmentRefused { refused: generation, current });
             }
         }
     }
@@ -204,7 +205,8 @@ impl World {
         while let Some(mut part) = demand.next_part() {
             // The demand's map has no order; a seed's story must.
             part.add.sort_unstable();
-            let word = FromFrontend::Demand { first: part.first, add: part.add, remove: part.remove };
+            let word =
+                FromFrontend::Demand { first: part.first, add: part.add, remove: part.remove };
             traced!(self, "{pid} says {word:?}");
             self.to_coordinator(link, ToCoordinator::Frontend(word));
         }
@@ -218,7 +220,7 @@ impl World {
         };
         match &mut process.side {
             Side::Worker(worker) => {
-                World::count_ticks_of(worker, self.now, &self.fronts);
+                World::count_ticks_of(worker, self.now, &self.fronts, self.scenario.open);
                 let mut stats = worker.worker.stats(&self.no_counters);
                 stats.ticks = worker.ticks;
                 self.worker_says(pid, link, FromWorker::Stats(stats));
@@ -238,8 +240,10 @@ impl World {
         let delay = self.random.time(Duration::from_micros(20), self.scenario.link_delay);
         let (now, coarse) = (self.now, self.coarse);
         let Some(line) = self.links.get_mut(&link).filter(|line| !line.gone) else { return };
-        // Nothing is under way when nothing happens for hours.
-        let delay = if coarse { Duration::ZERO } else { delay };
+        if coarse && line.to_coordinator <= now {
+            // Hours pass, and nothing is under way.
+            return self.arrives(link, word);
+        }
         line.to_coordinator = (now + delay).max(line.to_coordinator);
         self.queue.push(line.to_coordinator, Event::Arrives(link, word));
     }
@@ -330,8 +334,10 @@ impl WorkerSide {
                 }
                 for (instrument, role) in &self.told {
                     if instruments.iter().all(|carry| carry.instrument != *instrument) {
-                        instruments
-                            .push(shm_layout::control::Carry { instrument: *instrument, role: *role });
+                        instruments.push(shm_layout::control::Carry {
+                            instrument: *instrument,
+                            role: *role,
+                        });
                     }
                 }
             }

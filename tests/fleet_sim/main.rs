@@ -23,6 +23,7 @@ mod coordinator;
 mod front;
 mod lines;
 mod mishaps;
+mod person;
 mod process;
 mod queue;
 mod random;
@@ -152,6 +153,11 @@ fn is_caught(defect: Defect, reasons: &[&str]) {
 #[test]
 fn workers_that_release_nothing_are_caught() {
     is_caught(Defect::DeafToReleases, &["not wanted"]);
+}
+
+#[test]
+fn connections_that_take_too_much_are_caught() {
+    is_caught(Defect::Greedy, &["which may have"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ enum Mishap {
     KillFrontend,
     StopFrontend,
     KillCoordinator,
+    HoldCoordinator,
     CutLine,
     CongestLine,
     BounceFront,
@@ -29,12 +30,13 @@ enum Mishap {
     Hours,
 }
 
-const ROUGH: [(Mishap, usize); 15] = [
+const ROUGH: [(Mishap, usize); 16] = [
     (Mishap::KillWorker, 12),
     (Mishap::StopWorker, 8),
     (Mishap::KillFrontend, 5),
     (Mishap::StopFrontend, 3),
     (Mishap::KillCoordinator, 9),
+    (Mishap::HoldCoordinator, 3),
     (Mishap::CutLine, 8),
     (Mishap::CongestLine, 3),
     (Mishap::BounceFront, 10),
@@ -98,6 +100,12 @@ impl World {
                 }
             }
             Mishap::KillCoordinator => self.exchange_coordinator(),
+            Mishap::HoldCoordinator => {
+                let until = self.now + self.random.millis(100, 25_000);
+                if let Some(coordinator) = &mut self.coordinator {
+                    coordinator.held_until = until;
+                }
+            }
             Mishap::CutLine => {
                 let links: Vec<_> = self.links.keys().copied().collect();
                 if let Some(link) = self.random.one_of(&links) {
@@ -168,6 +176,9 @@ impl World {
     fn cut_one_front(&mut self) {
         let Some(pid) = self.some_process(false) else { return };
         let link = self.processes[&pid].worker().map_or(0, |worker| worker.front.link);
+        if self.random.percent(15) {
+            return self.log_out(pid, link);
+        }
         self.queue.push(self.now, Event::CutFront(pid, link));
     }
 
@@ -194,7 +205,7 @@ impl World {
     fn spoil_a_front(&mut self) {
         let ids: Vec<_> = self.file.connections.iter().map(|section| section.id).collect();
         let Some(id) = self.random.one_of(&ids) else { return };
-        let kind = self.random.below(6);
+        let kind = self.random.below(7);
         let percent = self.random.between(10, 60);
         let slower_by = self.random.millis(500, 13_000);
         let mute_until = self.now + self.random.millis(3_000, 90_000);
@@ -205,6 +216,7 @@ impl World {
             2 => front.refuses_logins = percent,
             3 => front.takes_no_calls = percent,
             4 => front.slower_by = slower_by,
+            5 => front.refuses_for_good = true,
             _ => front.mute_until = mute_until,
         }
         let pause = self.random.millis(2_000, 90_000);

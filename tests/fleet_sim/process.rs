@@ -18,7 +18,7 @@ use shm_layout::{ConnectionId, Generation, Incarnation, InstrumentId, WorkerId};
 
 use crate::front::{Calls, FrontSession, ModelLibrary};
 use crate::queue::{Event, Happening, LinkId, Pid};
-use crate::scenario::{ConnectionSection, Defect};
+use crate::scenario::ConnectionSection;
 use crate::world::{World, traced};
 
 /// A process.
@@ -124,15 +124,11 @@ impl World {
             incarnation: Incarnation(u64::from(self.next_pid)),
             library_version: "v6.7.13".into(),
         };
-        let room = match self.scenario.defect {
-            Defect::Greedy => 1000,
-            _ => section.capacity as usize,
-        };
         let worker = Worker::new(
             identity,
             ModelLibrary(Rc::clone(&calls)),
             Session::new(settings, self.now),
-            Subscriptions::new(room, pace),
+            Subscriptions::new(section.capacity as usize, pace),
             None,
         );
         let side = WorkerSide {
@@ -324,7 +320,7 @@ impl World {
     pub(crate) fn stop_process(&mut self, pid: Pid) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         if let Side::Worker(worker) = &mut process.side {
-            World::count_ticks_of(worker, self.now, &self.fronts);
+            World::count_ticks_of(worker, self.now, &self.fronts, self.scenario.open);
         }
         process.stopped = true;
     }

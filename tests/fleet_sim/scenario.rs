@@ -28,10 +28,8 @@ pub(crate) enum Defect {
     NoNextCoordinator,
     /// Workers say that they have taken an assignment, and take it later.
     TakenEarly,
-    /// Workers believe that their front takes more than it does.
+    /// Workers and coordinator believe that a front takes more than it does.
     Greedy,
-    /// Workers ask once and never again.
-    AskOnce,
 }
 
 /// One connection as it is configured.
@@ -146,8 +144,16 @@ impl Scenario {
             health_check: Duration::from_secs(random.between(5, 30) as u64),
             quick_retries: u32::try_from(random.below(4)).unwrap_or(0),
             mishaps: if gentle { random.between(3, 9) } else { random.between(4, 26) },
-            front_delay: Duration::from_millis(if gentle { 150 } else { [20, 150, 900][random.below(3)] }),
-            link_delay: Duration::from_millis(if gentle { 3 } else { [2, 20, 200][random.below(3)] }),
+            front_delay: Duration::from_millis(if gentle {
+                150
+            } else {
+                [20, 150, 900][random.below(3)]
+            }),
+            link_delay: Duration::from_millis(if gentle {
+                3
+            } else {
+                [2, 20, 200][random.below(3)]
+            }),
             file,
         };
         if !gentle {

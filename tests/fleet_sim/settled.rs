@@ -149,7 +149,7 @@ impl Settled {
             let place = self.sections.iter().find(|(section, used)| {
                 *used == Use::Used
                     && world.scenario.sends(section.id, instrument)
-                    && self.has_a_place(section, instrument, ticking)
+                    && self.has_a_place(section, instrument, ticking, &world.scenario.refused)
             });
             if let Some((section, _)) = place {
                 return Some(format!(
@@ -167,14 +167,25 @@ impl Settled {
         section: &ConnectionSection,
         instrument: InstrumentId,
         ticking: usize,
+        refused: &BTreeSet<(ConnectionId, InstrumentId)>,
     ) -> bool {
         let Some(carrier) = self.carrier(section.id) else { return false };
         if carrier.roles.contains_key(&instrument) {
             // It is there and would tick, but does not.
             return carrier.carried.get(&instrument) != Some(&true);
         }
-        let room = carrier.roles.len() < section.capacity as usize;
-        let spare = |other: &InstrumentId| self.ticking_on(*other) > 1;
+        // What its front refuses for good takes no place there.
+        let refused = |id: &&InstrumentId| refused.contains(&(section.id, **id));
+        let taken = carrier.roles.len() - carrier.roles.keys().filter(refused).count();
+        let room = taken < section.capacity as usize;
+        // One on a connection that is drained is not taken for granted.
+        let spare = |other: &InstrumentId| {
+            let on = |(it, used): &(ConnectionSection, Use)| {
+                let carrier = self.carrier(it.id).filter(|_| *used == Use::Used);
+                carrier.is_some_and(|carrier| carrier.carried.get(other) == Some(&true))
+            };
+            self.sections.iter().filter(|it| on(it)).count() > 1
+        };
         room || (ticking == 0 && carrier.roles.keys().any(spare))
     }
 
@@ -190,9 +201,8 @@ impl Settled {
     /// What ticks has exactly one primary.
     fn primaries(&self) -> Option<String> {
         self.wanted.iter().find_map(|instrument| {
-            let primary = |carrier: &&Carrier| {
-                carrier.roles.get(instrument) == Some(&CarryRole::Primary)
-            };
+            let primary =
+                |carrier: &&Carrier| carrier.roles.get(instrument) == Some(&CarryRole::Primary);
             let primaries = self.carriers.iter().filter(primary).count();
             let carried = self.carriers.iter().any(|it| it.roles.contains_key(instrument));
             (primaries != usize::from(carried))
@@ -206,9 +216,8 @@ impl Settled {
             self.wanted.iter().filter(|instrument| holds(instrument)).count() as u64
         };
         let placed = |id: &InstrumentId| self.carriers.iter().any(|it| it.roles.contains_key(id));
-        let copies = |id: &InstrumentId| {
-            self.carriers.iter().filter(|it| it.roles.contains_key(id)).count()
-        };
+        let copies =
+            |id: &InstrumentId| self.carriers.iter().filter(|it| it.roles.contains_key(id)).count();
         let status = &self.status;
         let mut shown: Vec<(&str, u64, u64)> = vec![
             ("wanted", u64::from(status.wanted), self.wanted.len() as u64),
@@ -221,9 +230,10 @@ impl Settled {
             ),
             ("moving", u64::from(status.moving), 0),
         ];
-        let sound = self.wanted.iter().all(|id| {
-            !world.scenario.mute.contains(id) && world.scenario.refusals(*id) == 0
-        });
+        let sound = self
+            .wanted
+            .iter()
+            .all(|id| !world.scenario.mute.contains(id) && world.scenario.refusals(*id) == 0);
         if sound {
             let short = count(&|id| placed(id) && copies(id) < self.redundancy);
             shown.push(("short of copies", u64::from(status.short_of_copies), short));

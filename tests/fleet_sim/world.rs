@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use qamd::fleet::ProcessId;
 use qamd::life::Exit;
 use qamd_ctp_worker::counters::Counters;
-use shm_layout::control::ConnectionView;
-use shm_layout::{ConnectionId, Date, InstrumentId};
+use shm_layout::control::{ConnectionView, ConnectionWish, SessionState};
+use shm_layout::{ConnectionId, Date, InstrumentId, WorkerId};
 
 use crate::coordinator::{Coordinator, Memory};
 use crate::front::Conditions;
@@ -87,6 +86,7 @@ pub(crate) struct World {
     pub(crate) acted_at: Instant,
     /// Hours pass in which nothing happens.
     pub(crate) coarse: bool,
+    compared_at: Instant,
     pub(crate) views: BTreeMap<ConnectionId, ConnectionView>,
     pub(crate) no_counters: Counters,
     pub(crate) failure: Option<String>,
@@ -126,6 +126,7 @@ impl World {
             mishaps_left: scenario.mishaps,
             acted_at: now,
             coarse: false,
+            compared_at: now,
             views: BTreeMap::new(),
             no_counters: Counters::default(),
             failure: None,
@@ -162,6 +163,7 @@ impl World {
         let settled = self.now + SETTLING;
         let end = self.now + CALM;
         while self.step(settled)? {}
+        self.answer_alarms();
         self.coarse = true;
         while self.step(end)? {}
         self.now = end;
@@ -256,9 +258,24 @@ impl World {
             self.recover(&Recovery::FrontIsBack(id));
             self.recover(&Recovery::FrontIsSound(id));
         }
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.held_until = self.now;
+        }
         for pid in self.processes.keys().copied().collect::<Vec<_>>() {
             self.continue_process(pid);
             self.recover(&Recovery::Uncongested(pid));
+        }
+    }
+
+    /// A person restarts what has been refused for good and would be accepted now.
+    fn answer_alarms(&mut self) {
+        let alarmed = |worker: &WorkerSide| {
+            matches!(worker.worker.session_report().state, SessionState::Alarm { .. })
+        };
+        let of_alarmed =
+            self.workers().filter(|(_, _, worker)| alarmed(worker)).map(|(.., it)| it.section.id);
+        for id in of_alarmed.collect::<Vec<_>>() {
+            self.wish(id, ConnectionWish::Restart);
         }
     }
 
@@ -300,43 +317,52 @@ impl World {
         worker: &mut WorkerSide,
         now: Instant,
         fronts: &BTreeMap<ConnectionId, Conditions>,
+        open: bool,
     ) {
         let mute_until = fronts[&worker.section.id].mute_until;
-        let seconds = now.saturating_duration_since(worker.ticked_until).as_secs();
-        worker.ticked_until += Duration::from_secs(seconds);
+        let passed = now.saturating_duration_since(worker.ticked_until).as_secs();
+        worker.ticked_until += Duration::from_secs(passed);
         let carried = worker.front.carried.values().filter(|ticked| **ticked).count() as u64;
-        if mute_until <= now {
-            worker.ticks += seconds * TICKS_PER_SECOND * carried;
+        if open && mute_until <= now {
+            worker.ticks += passed * TICKS_PER_SECOND * carried;
         }
     }
 
-    /// How the connections compare at a frontend: each is a little later than the one before it.
+    /// How the connections compare at a frontend: each is a little later than the one before it in the configuration.
     pub(crate) fn compare(&mut self) -> Vec<ConnectionView> {
-        let mut rows = Vec::new();
-        for (place, (_, process, worker)) in (0_u64..).zip(self.workers()) {
-            if !process.stopped && worker.front.logged_in {
-                let carried = worker.front.carried.len() as u64;
-                rows.push((worker.section.id, worker.number, place, carried));
+        let ticks = TICKS_PER_SECOND * self.since_compared();
+        let mut carriers: BTreeMap<InstrumentId, Vec<(ConnectionId, WorkerId)>> = BTreeMap::new();
+        for (_, process, worker) in self.workers() {
+            let ticked = worker.front.carried.iter().filter(|(_, ticked)| **ticked);
+            let sends = self.fronts[&worker.section.id].mute_until <= self.now;
+            for (instrument, _) in ticked.filter(|_| !process.stopped && sends) {
+                let row = (worker.section.id, worker.number);
+                carriers.entry(*instrument).or_default().push(row);
             }
         }
-        let mut views = Vec::new();
-        for (id, number, place, carried) in rows {
-            let view = self.views.entry(id).or_insert_with(|| ConnectionView::of(number));
-            let contested = 5 * carried;
-            view.ticks += contested;
-            if place == 0 {
-                view.won += contested;
-            } else {
-                view.copies += contested;
-                view.behind_ns += contested * place * 7_000_000;
+        for mut row in carriers.into_values() {
+            row.sort_unstable();
+            let contested = row.len() > 1;
+            for (place, (id, number)) in (0..).zip(row) {
+                let view = self.views.entry(id).or_insert_with(|| ConnectionView::of(number));
+                view.ticks += ticks;
+                match place {
+                    0 if contested => view.won += ticks,
+                    0 => {}
+                    _ => {
+                        view.copies += ticks;
+                        view.behind_ns += ticks * place * 7_000_000;
+                    }
+                }
             }
-            views.push(*view);
         }
-        views
+        self.views.values().copied().collect()
     }
 
-    /// The process of a connection's worker, or the frontend's.
-    pub(crate) fn is_frontend(process: &Process) -> bool {
-        process.id == ProcessId::Frontend
+    /// Whole seconds in which ticks came, since this was last asked.
+    fn since_compared(&mut self) -> u64 {
+        let seconds = self.now.saturating_duration_since(self.compared_at).as_secs();
+        self.compared_at += Duration::from_secs(seconds);
+        if self.scenario.open { seconds } else { 0 }
     }
 }

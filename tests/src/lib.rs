@@ -8,13 +8,18 @@
 //! * [`recordings`]: recorded and made ticks in CTP's columns, and what a client must see of each row.
 //! * [`lockstep`]: a recording that every worker replays in step, so that a client can tell whether it missed a tick while
 //!   instruments moved.
+//! * [`stepped`]: a generated market in which every instrument ticks at each multiple of a period, and [`witness`]: a client
+//!   that keeps account of every tick of it that is missing.
+//! * [`drill`]: what is done to a fleet meanwhile, and [`chance`]: what of it, by a seed.
 //! * [`ring_tap`]: the ring as a reader in the test's own process sees it.
 //!
 //! Nothing here shares code with the parts under test but the contract (`shm-layout`). A test that fails prints the end
 //! of its fleet's log. No test sleeps and hopes: each waits for a condition and fails when the watchdog is through.
 
 pub mod binaries;
+pub mod chance;
 pub mod client;
+pub mod drill;
 pub mod fleet;
 pub mod http;
 pub mod lockstep;
@@ -23,5 +28,7 @@ pub mod push;
 pub mod raw;
 pub mod recordings;
 pub mod ring_tap;
+pub mod stepped;
 pub mod watch;
+pub mod witness;
 pub mod word;

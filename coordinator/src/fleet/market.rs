@@ -10,7 +10,7 @@ use tracing::warn;
 use super::wishes::Afterwards;
 use super::{Fleet, seat_of};
 use crate::config::Strategy;
-use crate::limits::QUALITY_STEP;
+use crate::limits::{QUALITY_MENDED, QUALITY_STEP};
 use crate::planner::CopyState;
 use crate::pulse::Pulse;
 
@@ -111,7 +111,10 @@ impl Fleet {
         let seat = seat_of(index);
         let quality = self.workers[index].quality.score(now).map_or(100.0, f64::from);
         let before = self.placement.seat(seat).quality;
-        if (quality - before).abs() >= QUALITY_STEP || (quality >= 100.0 && before < 100.0) {
+        // The last points return slowly; as good as faultless is faultless.
+        let mended = |quality: f64| quality > 100.0 - QUALITY_MENDED;
+        let whole = mended(quality) && !mended(before);
+        if (quality - before).abs() >= QUALITY_STEP || whole {
             self.placement.set_seat(seat, |seat| seat.quality = quality);
             if self.auto_failover && self.placement.strategy() == Strategy::ConnectionQuality {
                 self.placement.unbalance();

@@ -1,7 +1,7 @@
 //! The fleet as the coordinator sees it, and every decision about it. Pure: inputs come in with the time, actions go out;
 //! [`crate::driver`] owns one and carries its actions out.
 //!
-//! * `outline` — what it is made of.
+//! * `outline`, `beginning`, `worker` — what it is made of.
 //! * `peers` — who said hello, and what they say: workers, frontends, strangers.
 //! * `plan` — demand to placement to assignments.
 //! * `standing` — whether a connection gets instruments.
@@ -11,6 +11,7 @@
 //! * `stop` — frontends first, then workers, each with growing insistence.
 //! * `report` — the state of all this for a person.
 
+mod beginning;
 mod market;
 mod outline;
 mod peers;
@@ -21,28 +22,23 @@ mod republish;
 mod standing;
 mod stop;
 mod wishes;
+mod worker;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use shm_layout::control::{
-    ConnectionView, ConnectionWish, FrontendStats, ListedInstrument, ToFrontend, ToWorker,
-};
-use shm_layout::{ConnectionId, Instance, InstrumentId, TradingHours};
+use shm_layout::control::{FrontendStats, ListedInstrument, ToFrontend, ToWorker};
+use shm_layout::{ConnectionId, Instance, TradingHours};
 use tracing::{error, info, warn};
 
-use crate::assignment::Assigned;
 use crate::demand::{Demand, SourceId};
 use crate::life::{Exit, Life, Phase, Urge};
-use crate::limits::{DEMAND_INSTRUMENTS_MAX, LOST_FRONTEND_DEMAND_LINGER};
+use crate::limits::LOST_FRONTEND_DEMAND_LINGER;
 use crate::placement::Placement;
 use crate::planner::SeatIndex;
 use crate::pulse::Pulse;
-use crate::quality::Quality;
-use crate::steadiness::Steadiness;
-use crate::worker_state::WorkerState;
-use standing::Verdict;
-use wishes::{Afterwards, Retiring};
+use wishes::Afterwards;
+use worker::Worker;
 
 pub use outline::{FleetPlan, Found, PlannedConnection};
 pub use reload::Reload;
@@ -81,39 +77,6 @@ pub enum Action {
     Terminate(ProcessId, u32),
     /// Send SIGKILL to this pid.
     Kill(ProcessId, u32),
-}
-
-/// One connection and its worker.
-#[derive(Debug)]
-struct Worker {
-    plan: PlannedConnection,
-    life: Life,
-    client: Option<ClientId>,
-    state: WorkerState,
-    assigned: Assigned,
-    /// True after its first hello: what it carries since is what we told it.
-    met: bool,
-    /// While it says the rest of what it carried before us.
-    inheritance: Option<peers::Inheritance>,
-    /// What it is to publish once more; each was placed on it when it was put here.
-    republish: BTreeSet<InstrumentId>,
-    /// What it is fit for, as the placement knows.
-    verdict: Verdict,
-    steadiness: Steadiness,
-    /// It was, when it was last looked at.
-    unresponsive: bool,
-    quality: Quality,
-    pulse: Pulse,
-    /// As the frontend sees it.
-    view: ConnectionView,
-    /// A person wants it empty.
-    drained: bool,
-    /// A person's last word about it.
-    wish: Option<ConnectionWish>,
-    /// It is to end in an orderly way.
-    retiring: Option<Retiring>,
-    /// Its connection is no longer configured; the place is given to the next new one once its worker is gone.
-    removed: bool,
 }
 
 /// The WebSocket frontend.
@@ -172,109 +135,6 @@ pub struct Fleet {
 // === impl Fleet ===
 
 impl Fleet {
-    /// A fleet at its start.
-    #[must_use]
-    pub fn new(plan: FleetPlan, now: Instant) -> Self {
-        let life = |found: Found, enabled| match found {
-            Found::Running { pid } => Life::found(pid, true, now),
-            Found::Outdated { pid } => Life::found(pid, false, now),
-            Found::Nothing => Life::new(enabled, now),
-        };
-        let frontend = Frontend {
-            life: life(plan.frontend, true),
-            client: None,
-            source: None,
-            source_pid: None,
-            restated: None,
-            listening_on: String::new(),
-            stats: FrontendStats::default(),
-        };
-        let always_on = SourceId(0);
-        let mut fleet = Self {
-            instance: plan.instance,
-            auto_failover: plan.auto_failover,
-            universe: plan.universe,
-            notices: plan.notices,
-            http_address: plan.http_address,
-            started_at: now,
-            workers: Vec::new(),
-            frontend,
-            peers: HashMap::new(),
-            demand: Demand::new(DEMAND_INSTRUMENTS_MAX),
-            lingering: Vec::new(),
-            next_source: 0,
-            placement: Placement::new(plan.strategy, plan.redundancy),
-            always_on,
-            hours: plan.hours,
-            in_session: false,
-            to_restart: VecDeque::new(),
-            replan: true,
-            planned_at: None,
-            stage: stop::Stage::Serving,
-            counters: FleetCounters::default(),
-            actions: Vec::new(),
-        };
-        for connection in plan.connections {
-            let mut life = life(connection.found, connection.enabled);
-            if !connection.enabled {
-                // One may run all the same, and be somebody's primary: it is asked to end, and its end is awaited.
-                life.disable(now);
-            }
-            fleet.add_worker(connection, life, now);
-        }
-        for stray in plan.strays {
-            let mut life = life(stray.found, true);
-            life.disable(now);
-            let index = fleet.add_worker(stray, life, now);
-            fleet.workers[index].removed = true;
-        }
-        for instrument in plan.always_on {
-            fleet.demand.add(always_on, instrument);
-        }
-        fleet.end_outdated();
-        fleet
-    }
-
-    /// One more connection, at the end or in the place of one that is gone.
-    fn add_worker(&mut self, plan: PlannedConnection, life: Life, now: Instant) -> usize {
-        let mut worker = Worker {
-            life,
-            client: None,
-            state: WorkerState::default(),
-            assigned: Assigned::default(),
-            met: false,
-            inheritance: None,
-            republish: BTreeSet::new(),
-            verdict: Verdict::UNKNOWN,
-            steadiness: Steadiness::default(),
-            unresponsive: false,
-            quality: Quality::new(now),
-            pulse: Pulse::default(),
-            view: ConnectionView::of(plan.worker),
-            drained: false,
-            wish: None,
-            retiring: None,
-            removed: false,
-            plan,
-        };
-        let free = self.workers.iter().position(Worker::is_free);
-        let index = free.unwrap_or(self.workers.len());
-        if free.is_some() {
-            // The placement knows the seat by what its worker was last told; nothing, since that one is dead.
-            worker.assigned = self.workers[index].assigned;
-            self.workers[index] = worker;
-        } else {
-            self.workers.push(worker);
-            self.placement.add_seat(outline::seat(&self.workers[index].plan));
-        }
-        let plan = self.workers[index].plan.clone();
-        self.placement.set_seat(seat_of(index), |seat| {
-            *seat = outline::seat(&plan);
-        });
-        self.refresh_standing(index, now);
-        index
-    }
-
     /// What is to be done, in order.
     pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
@@ -423,24 +283,6 @@ impl Fleet {
         }
     }
 
-    /// Asks the processes to end that run with other settings, and come back with ours, and those that are switched off.
-    fn end_outdated(&mut self) {
-        for process in self.processes() {
-            let phase = self.life(process).phase();
-            let Some(pid) = self.life(process).pid() else { continue };
-            match phase {
-                Phase::Replacing(_) => {
-                    info!(process = %self.name(process), pid, "runs with other settings than the configuration's and is replaced");
-                }
-                Phase::Closing(_) => {
-                    info!(process = %self.name(process), pid, "runs and is switched off; it is asked to end");
-                }
-                _ => continue,
-            }
-            self.actions.push(Action::Terminate(process, pid));
-        }
-    }
-
     fn ended(&mut self, process: ProcessId, exit: Exit, now: Instant) {
         let name = self.name(process);
         let planned = self.life(process).is_ending();
@@ -492,28 +334,6 @@ impl Fleet {
         }
         self.placement.worker_died(seat_of(index));
         self.refresh_standing(index, now);
-    }
-}
-
-// === impl Worker ===
-
-impl Worker {
-    /// Its connection is no longer configured.
-    const fn is_removed(&self) -> bool {
-        self.removed
-    }
-
-    /// Nothing of it is left: its place may be given to another.
-    fn is_free(&self) -> bool {
-        self.removed && !self.life.is_alive()
-    }
-
-    /// It is there to carry instruments.
-    fn is_used(&self) -> bool {
-        !self.removed
-            && !self.drained
-            && !matches!(self.life.phase(), Phase::Disabled | Phase::Closing(_))
-            && self.retiring.is_none_or(|retiring| retiring.then == Afterwards::Restart)
     }
 }
 

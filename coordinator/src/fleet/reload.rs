@@ -37,7 +37,7 @@ pub struct Reload {
 impl Fleet {
     /// Takes a changed configuration. Says what is being done, in lines for a person.
     pub fn reload(&mut self, reload: Reload, now: Instant) -> Vec<String> {
-        let mut said = Vec::new();
+        let mut said = self.other_policies(&reload);
         self.auto_failover = reload.auto_failover;
         self.notices = reload.notices;
         self.hours = reload.hours;
@@ -59,6 +59,22 @@ impl Fleet {
         self.replan = true;
         if said.is_empty() {
             said.push("nothing has changed".into());
+        }
+        said
+    }
+
+    /// What differs of how instruments are placed.
+    fn other_policies(&self, reload: &Reload) -> Vec<String> {
+        let mut said = Vec::new();
+        let (strategy, redundancy) = (self.placement.strategy(), self.placement.redundancy());
+        if strategy != reload.strategy {
+            said.push(format!("load_balance_strategy is {}, was {strategy}", reload.strategy));
+        }
+        if redundancy != reload.redundancy {
+            said.push(format!("redundancy is {}, was {redundancy}", reload.redundancy));
+        }
+        if self.auto_failover != reload.auto_failover {
+            said.push(format!("auto_failover is {}", reload.auto_failover));
         }
         said
     }

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use shm_layout::control::{
-    FleetStatus, FrontendStatus, RefusedInstrument, WorkerProcess, WorkerStatus,
+    FleetStatus, FrontendStatus, RefusedInstrument, Standing, WorkerProcess, WorkerStatus,
 };
 
+use super::wishes::Afterwards;
 use super::{Fleet, Worker, seat_of};
-use crate::life::{Life, Phase};
+use crate::life::Phase;
 use crate::limits::{QUEUE_SHOWN_MAX, REFUSED_SHOWN_MAX};
 use crate::planner::{Copies, CopyState};
 
@@ -46,7 +47,14 @@ impl Fleet {
     pub fn status(&self, now: Instant, taken_at_ms: i64) -> FleetStatus {
         let mut progress = Progress::default();
         let redundancy = self.placement.redundancy();
-        self.placement.wanted().for_each(|(_, copies)| progress.count(copies, redundancy));
+        for (_, copies) in self.placement.wanted() {
+            progress.count(copies);
+            // One on a connection that is away is none for the time being.
+            let working = copies.staying().filter(|copy| {
+                self.workers[usize::from(copy.seat)].verdict.standing != Standing::Away
+            });
+            progress.short += u32::from(!copies.is_empty() && working.count() < redundancy);
+        }
         let used = self.workers.iter().enumerate().filter(|(_, worker)| !worker.is_removed());
         let refused_ones = self.placement.refused_ones();
         FleetStatus {
@@ -112,7 +120,7 @@ impl Fleet {
             worker: worker.plan.worker,
             broker_id: worker.plan.broker_id,
             front_addr: worker.plan.front_addr.clone(),
-            process: process_of(&worker.life),
+            process: process_of(worker),
             pid: worker.life.pid(),
             incarnation: worker.state.incarnation(),
             restarts: worker.life.restarts(),
@@ -147,13 +155,11 @@ impl Fleet {
 // === impl Progress ===
 
 impl Progress {
-    fn count(&mut self, copies: &Copies, redundancy: usize) {
+    fn count(&mut self, copies: &Copies) {
         let any = |fits: fn(CopyState) -> bool| copies.iter().any(|copy| fits(copy.state));
         let (acknowledged, ticking) =
             (any(is_acknowledged), any(|state| state == CopyState::Ticking));
-        let (all, staying) = (copies.len(), copies.staying().count());
-        self.placed += u32::from(all > 0);
-        self.short += u32::from(all > 0 && staying < redundancy);
+        self.placed += u32::from(!copies.is_empty());
         self.acknowledged += u32::from(acknowledged);
         self.ticking += u32::from(ticking);
         self.silent += u32::from(!ticking && any(|state| state == CopyState::Silent));
@@ -164,17 +170,19 @@ const fn is_acknowledged(state: CopyState) -> bool {
     matches!(state, CopyState::Acknowledged | CopyState::Silent | CopyState::Ticking)
 }
 
-fn process_of(life: &Life) -> WorkerProcess {
-    match life.phase() {
+fn process_of(worker: &Worker) -> WorkerProcess {
+    if worker.retiring.is_some_and(|retiring| retiring.then == Afterwards::Restart) {
+        return WorkerProcess::Restarting;
+    }
+    match worker.life.phase() {
         Phase::Disabled => WorkerProcess::Disabled,
         Phase::Starting => WorkerProcess::Starting,
         Phase::Running => WorkerProcess::Running,
         Phase::Detached | Phase::Adopting => WorkerProcess::Detached,
         Phase::BackingOff(_) => WorkerProcess::BackingOff,
         Phase::Failed => WorkerProcess::Failed,
-        Phase::Replacing(_) | Phase::Closing(_) | Phase::Stopping(_) | Phase::Ended => {
-            WorkerProcess::Stopping
-        }
+        Phase::Replacing(_) => WorkerProcess::Restarting,
+        Phase::Closing(_) | Phase::Stopping(_) | Phase::Ended => WorkerProcess::Stopping,
     }
 }
 

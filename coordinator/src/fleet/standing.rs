@@ -5,7 +5,8 @@ use std::time::Instant;
 use shm_layout::control::{SessionState, Standing};
 use tracing::{info, warn};
 
-use super::{Fleet, Retiring, Worker};
+use super::wishes::Retiring;
+use super::{Fleet, Worker};
 use crate::life::Phase;
 use crate::limits::UNRESPONSIVE_AFTER;
 use crate::planner::Acceptance;

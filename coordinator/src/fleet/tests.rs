@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shm_layout::clock::monotonic;
 use shm_layout::control::{
-    Assignment, Carry, CarryRole, FromFrontend, FromWorker, FrontendHello, Hello, InstrumentReport,
+    Assignment, Carry, CarryRole, ConnectionWish, FromFrontend, FromWorker, FrontendHello, Hello, InstrumentReport,
     InstrumentState, Role, SessionReport, SessionState, WorkerHello, WorkerProcess, WorkerStats,
 };
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
@@ -403,7 +403,7 @@ fn two_copies_on_two_connections_and_one_primary_whatever_dies() {
     world.pass(PLAN_INTERVAL);
     assert!(ids(0..6).iter().all(|instrument| world.primaries(*instrument) == [2]));
     let status = world.fleet.status(world.now, 0);
-    assert_eq!((status.ticking, status.short_of_copies), (6, 6));
+    assert_eq!((status.ticking, status.short_of_copies), (6, 6), "the dead carry nothing");
 }
 
 #[test]

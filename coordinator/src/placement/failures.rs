@@ -135,9 +135,11 @@ impl Placement {
             .zip(&self.board.seats)
             .any(|(seat, place)| place.accepts != Acceptance::Never && !refused_by(seat));
         let parked = refusals >= REFUSALS_ENOUGH || (refusals > 0 && !untried);
+        let refused_by: Vec<SeatIndex> =
+            self.failures.refusals(index).map(|refusal| refusal.seat).collect();
         let item = &mut self.board.items[index as usize];
-        if (item.parked, &item.banned) != (parked, &banned) {
-            (item.parked, item.banned) = (parked, banned);
+        if (item.parked, &item.banned, &item.refused_by) != (parked, &banned, &refused_by) {
+            (item.parked, item.banned, item.refused_by) = (parked, banned, refused_by);
             self.changed = true;
         }
     }

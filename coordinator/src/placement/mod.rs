@@ -9,6 +9,7 @@
 //! Pure: reports and the time come in, assignments go out.
 
 mod failures;
+mod heard;
 mod primaries;
 mod reading;
 mod telling;
@@ -17,7 +18,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use shm_layout::InstrumentId;
-use shm_layout::control::{CarryRole, InstrumentReport, InstrumentState};
 
 use crate::config::Strategy;
 use crate::limits::VOLUNTARY_MOVES_MAX;
@@ -129,7 +129,8 @@ impl Placement {
         &self.board.seats[usize::from(seat)]
     }
 
-    /// Changes a connection. Its load stays ours; what exceeds a lesser capacity goes at once, the last served first.
+    /// Changes a connection. Its load stays ours; what exceeds a lesser capacity goes at once: what is on its way out, what
+    /// ticks elsewhere, and then what is served last.
     pub fn set_seat(&mut self, seat: SeatIndex, change: impl FnOnce(&mut Seat)) {
         let before = self.seat(seat).clone();
         let now = &mut self.board.seats[usize::from(seat)];
@@ -145,9 +146,25 @@ impl Placement {
             return;
         }
         let mut items: Vec<_> = self.carried[usize::from(seat)].iter().copied().collect();
-        items.sort_by_key(|index| self.item(*index).rank);
+        items.sort_by_cached_key(|index| {
+            (self.is_missed_less(*index, seat), self.item(*index).rank)
+        });
         for index in items.into_iter().skip(capacity) {
             self.drop_copy(index, seat);
+        }
+    }
+
+    /// The higher, the less an item would miss its copy on a seat.
+    fn is_missed_less(&self, index: ItemIndex, seat: SeatIndex) -> u8 {
+        let item = self.item(index);
+        let elsewhere =
+            item.copies.iter().any(|copy| copy.seat != seat && copy.state == CopyState::Ticking);
+        if !item.wanted {
+            3
+        } else if item.copies.on(seat).is_some_and(|copy| copy.leaving) && elsewhere {
+            2
+        } else {
+            u8::from(elsewhere)
         }
     }
 
@@ -175,90 +192,6 @@ impl Placement {
             self.telling.let_go(index);
             self.changed = true;
         }
-    }
-
-    /// A worker already carries an instrument, as its inventory says: it stays there, when there is room for it. False
-    /// when there is none, or nobody wants it.
-    pub fn adopt(&mut self, seat: SeatIndex, report: &InstrumentReport) -> bool {
-        let Some(index) = self.index.get(&report.instrument).copied() else { return false };
-        if report.role == CarryRole::Primary {
-            self.holders.hold(index, seat);
-        }
-        let place = &mut self.board.seats[usize::from(seat)];
-        let item = &mut self.board.items[index as usize];
-        if !item.wanted {
-            return false;
-        }
-        if item.copies.on(seat).is_none() {
-            if place.load >= place.capacity || !item.copies.add(seat) {
-                return false;
-            }
-            place.load += 1;
-            self.carried[usize::from(seat)].insert(index);
-        }
-        let led = item.copies.iter().any(|copy| copy.primary);
-        if let Some(copy) = item.copies.on_mut(seat) {
-            copy.state = state_of(&report.state);
-            copy.primary |= report.role == CarryRole::Primary && !led;
-        }
-        self.holders.look_at(index);
-        self.changed = true;
-        true
-    }
-
-    /// A worker said what became of instruments.
-    pub fn reported(&mut self, seat: SeatIndex, reports: &[InstrumentReport], now: Instant) {
-        for report in reports {
-            let Some(index) = self.index.get(&report.instrument).copied() else { continue };
-            let state = state_of(&report.state);
-            let item = &mut self.board.items[index as usize];
-            let copies = item.copies.len();
-            let Some(copy) = item.copies.on_mut(seat) else {
-                self.telling.reported(seat, index, state);
-                continue;
-            };
-            if copy.state == state {
-                continue;
-            }
-            copy.state = state;
-            if copies > 1 {
-                self.holders.look_at(index);
-                self.changed = true;
-            }
-            match &report.state {
-                InstrumentState::Refused { error_id, message } => {
-                    self.refused(index, seat, *error_id, message.clone(), now);
-                }
-                InstrumentState::Silent => self.fell_silent(index, seat, now),
-                _ => {}
-            }
-        }
-    }
-
-    /// A worker's session is over: nothing ticks there.
-    pub fn session_ended(&mut self, seat: SeatIndex) {
-        self.telling.session_ended(seat);
-        for index in self.carried[usize::from(seat)].clone() {
-            if let Some(copy) = self.board.items[index as usize].copies.on_mut(seat) {
-                copy.state = CopyState::Unknown;
-            }
-            self.holders.look_at(index);
-        }
-        self.changed = true;
-    }
-
-    /// A worker is dead: it is nobody's primary and knows nothing.
-    pub fn worker_died(&mut self, seat: SeatIndex) {
-        for index in self.carried[usize::from(seat)].clone() {
-            if let Some(copy) = self.board.items[index as usize].copies.on_mut(seat) {
-                copy.primary = false;
-            }
-        }
-        for index in self.holders.died(seat) {
-            self.telling.let_go(index);
-        }
-        self.telling.forget(seat);
-        self.session_ended(seat);
     }
 
     /// True when a plan might change something.
@@ -328,9 +261,8 @@ impl Placement {
             let copies = item.copies;
             let sound =
                 |copy: &Copy| self.seat(copy.seat).keeps && !item.banned.contains(&copy.seat);
-            let all_tick =
-                copies.staying().all(|copy| sound(copy) && copy.state == CopyState::Ticking);
-            // The only one there is stays, whatever it does.
+            let all_tick = copies.staying().all(|copy| copy.state == CopyState::Ticking);
+            // The only one that may stay does, whatever it does.
             if !copies.staying().any(sound) {
                 continue;
             }
@@ -342,13 +274,7 @@ impl Placement {
     }
 
     fn add_copy(&mut self, index: ItemIndex, seat: SeatIndex) {
-        let copies = &mut self.board.items[index as usize].copies;
-        if copies.add(seat) {
-            if let (Some(copy), Some(state)) =
-                (copies.on_mut(seat), self.telling.reunited(seat, index))
-            {
-                copy.state = state;
-            }
+        if self.board.items[index as usize].copies.add(seat) {
             self.board.seats[usize::from(seat)].load += 1;
             self.carried[usize::from(seat)].insert(index);
             self.telling.touch(seat, index);
@@ -357,8 +283,7 @@ impl Placement {
     }
 
     fn drop_copy(&mut self, index: ItemIndex, seat: SeatIndex) {
-        if let Some(copy) = self.board.items[index as usize].copies.remove(seat) {
-            self.telling.parted(seat, index, copy.state);
+        if self.board.items[index as usize].copies.remove(seat).is_some() {
             self.board.seats[usize::from(seat)].load -= 1;
             self.carried[usize::from(seat)].remove(&index);
             self.telling.touch(seat, index);
@@ -419,18 +344,6 @@ impl Placement {
                 self.free.push(index);
             }
         }
-    }
-}
-
-const fn state_of(state: &InstrumentState) -> CopyState {
-    match state {
-        InstrumentState::Waiting => CopyState::Waiting,
-        InstrumentState::Requested => CopyState::Requested,
-        InstrumentState::Acknowledged => CopyState::Acknowledged,
-        InstrumentState::Silent => CopyState::Silent,
-        InstrumentState::Ticking => CopyState::Ticking,
-        InstrumentState::Refused { .. } => CopyState::Refused,
-        InstrumentState::Released => CopyState::Unknown,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each worker was told, and what it is to be told next (pure).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use shm_layout::control::{Carry, CarryRole};
 use shm_layout::{Generation, InstrumentId};
@@ -32,9 +32,6 @@ struct Told {
     roles: HashMap<ItemIndex, CarryRole>,
     /// What may differ from what is decided.
     touched: BTreeSet<ItemIndex>,
-    /// What was taken away and not told so yet, with how far it had come. Should it be given back before, the worker
-    /// hears of neither, and says nothing new.
-    parted: BTreeMap<ItemIndex, CopyState>,
 }
 
 // === impl Telling ===
@@ -48,31 +45,6 @@ impl Telling {
     pub(super) fn touch(&mut self, seat: SeatIndex, index: ItemIndex) {
         self.seats[usize::from(seat)].touched.insert(index);
         self.let_go.insert(index);
-    }
-
-    /// An item was taken away from a seat.
-    pub(super) fn parted(&mut self, seat: SeatIndex, index: ItemIndex, state: CopyState) {
-        let told = &mut self.seats[usize::from(seat)];
-        if told.roles.contains_key(&index) {
-            told.parted.insert(index, state);
-        }
-    }
-
-    /// An item is given to a seat: how far it has come there, if the worker never heard that it was gone.
-    pub(super) fn reunited(&mut self, seat: SeatIndex, index: ItemIndex) -> Option<CopyState> {
-        self.seats[usize::from(seat)].parted.remove(&index)
-    }
-
-    /// A worker said how far an item has come that was taken from it.
-    pub(super) fn reported(&mut self, seat: SeatIndex, index: ItemIndex, state: CopyState) {
-        if let Some(known) = self.seats[usize::from(seat)].parted.get_mut(&index) {
-            *known = state;
-        }
-    }
-
-    /// Nothing of what was taken from a worker ticks there any more.
-    pub(super) fn session_ended(&mut self, seat: SeatIndex) {
-        self.seats[usize::from(seat)].parted.clear();
     }
 
     /// A worker knows nothing.
@@ -137,9 +109,7 @@ impl Placement {
     /// [`Self::told`] be called with the number of the last.
     pub fn take_changes(&mut self, seat: SeatIndex) -> WorkerChanges {
         let mut changes = WorkerChanges::default();
-        let told = &mut self.telling.seats[usize::from(seat)];
-        told.parted.clear();
-        let touched = std::mem::take(&mut told.touched);
+        let touched = std::mem::take(&mut self.telling.seats[usize::from(seat)].touched);
         for index in touched {
             let decided = self.decided(seat, index);
             let before = self.telling.tell(seat, index, decided);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, ProptestConfig, any, prop, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as Generator;
-use shm_layout::control::{Assignment, Carry};
+use shm_layout::control::{Assignment, Carry, CarryRole, InstrumentReport, InstrumentState};
 use shm_layout::{BrokerId, Generation, clock};
 
 use super::*;
 use crate::assignment::Assigned;
+use crate::limits::{REFUSAL_MEMORY, REFUSALS_ENOUGH};
 use crate::planner::Acceptance;
 
 const SEATS: usize = 4;
@@ -666,4 +667,230 @@ proptest! {
         world.check_forgotten();
         prop_assert_eq!(world.placement.waiting().len(), 0);
     }
+}
+
+/// A placement over connections of good standing, each with room for so many, and workers that obey at once.
+fn obeyed(redundancy: usize, capacities: &[usize], wanted: usize) -> World {
+    let mut world = World::new(Strategy::RoundRobin, redundancy, capacities);
+    for n in 0..capacities.len() {
+        world.happens(Event::Start(n));
+        world.connect(n);
+        world.session(n, true);
+        world.exhaust(n);
+    }
+    (0..wanted).for_each(|i| world.happens(Event::Want(i)));
+    world.rest();
+    world.check_rest();
+    world
+}
+
+/// Where an instrument is, those first that stay.
+fn seats_of(world: &World, i: usize) -> Vec<SeatIndex> {
+    world.placement.copies_of(&instrument(i)).map(|copy| copy.seat).collect()
+}
+
+fn role_at(world: &World, n: usize, i: usize) -> Option<CarryRole> {
+    let worker = world.connections[n].worker.as_ref()?;
+    worker.carries.get(&instrument(i)).map(|(role, _)| *role)
+}
+
+#[test]
+fn the_old_connection_is_left_when_the_new_one_ticks() {
+    let mut world = obeyed(1, &[5, 5], 1);
+    world.happens(Event::Order(0, Order::Drain));
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [1, 0], "on its way");
+    world.exhaust(0);
+    world.exhaust(1);
+    world.front_says(1, 0, InstrumentState::Acknowledged);
+    world.exhaust(1);
+    world.plan();
+    assert_eq!(role_at(&world, 0, 0), Some(CarryRole::Primary), "it ticks there and nowhere else");
+    world.front_says(1, 0, InstrumentState::Ticking);
+    world.exhaust(1);
+    assert!(world.placement.wants_plan());
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [1]);
+    assert_eq!(role_at(&world, 0, 0), Some(CarryRole::Primary), "it has not heard of it");
+    world.exhaust(1);
+    assert_eq!(role_at(&world, 1, 0), Some(CarryRole::Standby), "so the other one may not lead");
+    world.exhaust(0);
+    world.plan();
+    world.exhaust(1);
+    assert_eq!((role_at(&world, 0, 0), role_at(&world, 1, 0)), (None, Some(CarryRole::Primary)));
+}
+
+#[test]
+fn a_standby_leads_as_soon_as_the_primary_is_dead() {
+    let mut world = obeyed(2, &[5, 5], 1);
+    assert_eq!(role_at(&world, 1, 0), Some(CarryRole::Standby));
+    // Cut off, it goes on leading, whatever we think of it.
+    world.happens(Event::Cut(0));
+    world.placement.session_ended(0);
+    world.plan();
+    world.exhaust(1);
+    assert_eq!(role_at(&world, 1, 0), Some(CarryRole::Standby));
+    world.happens(Event::Die(0));
+    world.plan();
+    world.exhaust(1);
+    assert_eq!(role_at(&world, 1, 0), Some(CarryRole::Primary));
+}
+
+#[test]
+fn the_one_that_ticks_leads() {
+    let mut world = obeyed(2, &[5, 5], 1);
+    assert_eq!(role_at(&world, 0, 0), Some(CarryRole::Primary));
+    world.session(0, false);
+    (0..3).for_each(|_| {
+        world.exhaust(0);
+        world.exhaust(1);
+        world.plan();
+    });
+    world.exhaust(1);
+    assert_eq!(role_at(&world, 0, 0), Some(CarryRole::Standby), "it stays, having nowhere to go");
+    assert_eq!(role_at(&world, 1, 0), Some(CarryRole::Primary));
+}
+
+#[test]
+fn of_two_that_take_themselves_for_the_primary_one_is_told_otherwise() {
+    let mut placement = Placement::new(Strategy::RoundRobin, 2);
+    (0..2).for_each(|n| drop(placement.add_seat(seat(n, 5))));
+    placement.want(instrument(0), Tier::Clients);
+    for n in 0..2 {
+        let state = InstrumentState::Ticking;
+        let role = CarryRole::Primary;
+        assert!(placement.adopt(n, &InstrumentReport { instrument: instrument(0), state, role }));
+    }
+    placement.plan(clock::monotonic(), true);
+    let roles: Vec<CarryRole> = (0..2).map(|n| placement.take_whole(n)[0].role).collect();
+    assert_eq!(roles, [CarryRole::Primary, CarryRole::Standby]);
+}
+
+/// What a connection said before it went away proves nothing.
+#[test]
+fn a_connection_that_is_away_replaces_nobody() {
+    let mut world = obeyed(1, &[5, 5], 1);
+    world.happens(Event::Order(0, Order::Drain));
+    world.plan();
+    world.exhaust(1);
+    world.front_says(1, 0, InstrumentState::Ticking);
+    world.exhaust(1);
+    world.placement.set_seat(1, |seat| (seat.accepts, seat.keeps) = (Acceptance::Last, false));
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [1, 0]);
+}
+
+#[test]
+fn nobody_is_promoted_before_every_worker_was_heard() {
+    let mut world = obeyed(1, &[5, 5], 2);
+    world.happens(Event::RestartCoordinator);
+    world.connect(1);
+    world.plan();
+    world.exhaust(1);
+    assert_eq!(role_at(&world, 1, 0), Some(CarryRole::Standby), "another may lead it");
+    world.connect(0);
+    world.rest();
+    world.check_rest();
+}
+
+#[test]
+fn what_fronts_refuse_is_tried_elsewhere_then_parked_then_forgiven() {
+    let mut world = obeyed(1, &[5, 5, 5, 5], 1);
+    for seat in 0..REFUSALS_ENOUGH {
+        assert_eq!(seats_of(&world, 0), [seat as SeatIndex]);
+        world.placement.reported(seat as SeatIndex, &[report(instrument(0), refused())], world.now);
+        let (id, refusal, parked) = world.placement.refused_ones().next().unwrap();
+        assert_eq!((id, refusal.seat, refusal.error_id), (instrument(0), seat as SeatIndex, 16));
+        assert_eq!(parked, seat + 1 == REFUSALS_ENOUGH);
+        world.plan();
+    }
+    assert_eq!(seats_of(&world, 0), Vec::<SeatIndex>::new(), "no fourth is asked");
+    assert_eq!(world.placement.waiting().len(), 0, "and no room is waited for");
+    assert_eq!(world.placement.next_deadline(), Some(world.now + REFUSAL_MEMORY));
+    world.happens(Event::NewTradingDay(1));
+    assert!(world.placement.wants_plan());
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [3], "the one that has not refused it");
+    world.now += REFUSAL_MEMORY;
+    world.plan();
+    assert_eq!(
+        (world.placement.refused_ones().count(), world.placement.next_deadline()),
+        (0, None)
+    );
+}
+
+#[test]
+fn one_connection_that_refuses_is_enough_when_there_is_no_other() {
+    let mut world = obeyed(1, &[5], 1);
+    world.placement.reported(0, &[report(instrument(0), refused())], world.now);
+    world.plan();
+    assert_eq!(seats_of(&world, 0), Vec::<SeatIndex>::new());
+    // Another connection is worth a try.
+    world.placement.add_seat(seat(1, 5));
+    world.placement.set_seat(1, |seat| seat.priority = 1);
+    assert!(world.placement.wants_plan());
+    world.placement.plan(world.now, true);
+    assert_eq!(seats_of(&world, 0), [1]);
+}
+
+#[test]
+fn what_is_silent_is_tried_elsewhere() {
+    let mut world = obeyed(1, &[5, 5], 1);
+    world.placement.reported(0, &[report(instrument(0), InstrumentState::Silent)], world.now);
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [1], "nobody misses what is silent");
+}
+
+#[test]
+fn a_lesser_capacity_costs_those_who_miss_it_least() {
+    let mut world = obeyed(2, &[4, 2], 4);
+    assert_eq!((world.placement.load(0), world.placement.load(1)), (4, 2));
+    assert_eq!(world.placement.short(), 2);
+    world.happens(Event::Capacity(0, 2));
+    let carried: Vec<InstrumentId> = world.placement.carried(0).map(|(id, _)| id).collect();
+    let elsewhere: Vec<InstrumentId> = world.placement.carried(1).map(|(id, _)| id).collect();
+    assert_eq!(carried.len(), 2);
+    assert!(carried.iter().all(|id| !elsewhere.contains(id)), "those had no other");
+}
+
+#[test]
+fn balance_follows_settling_without_another_event() {
+    let mut world = obeyed(1, &[6, 0], 5);
+    // Room appears on another connection, and something new is wanted at the same time.
+    world.happens(Event::Capacity(1, 6));
+    world.placement.unbalance();
+    world.happens(Event::Want(5));
+    world.rest();
+    world.check_rest();
+    assert!(world.placement.load(0).abs_diff(world.placement.load(1)) <= 3);
+}
+
+/// More copies are asked for while one is on its way out: it stays, and counts.
+#[test]
+fn a_copy_that_was_to_leave_may_stay() {
+    let mut world = obeyed(2, &[5, 5], 1);
+    world.placement.set_policy(Strategy::RoundRobin, 1);
+    world.placement.reported(1, &[report(instrument(0), InstrumentState::Waiting)], world.now);
+    world.happens(Event::Redundancy(2));
+    world.rest();
+    assert_eq!(seats_of(&world, 0).len(), 2);
+    world.happens(Event::Redundancy(1));
+    world.plan();
+    let kept = seats_of(&world, 0)[0];
+    world.happens(Event::Redundancy(2));
+    world.rest();
+    world.check_rest();
+    assert_eq!(seats_of(&world, 0)[0], kept);
+}
+
+/// Taken away and given back before the worker heard of either: it is told again, and says how far it is.
+#[test]
+fn what_is_given_back_at_once_is_heard_again() {
+    let mut world = obeyed(1, &[2], 2);
+    world.happens(Event::Capacity(0, 1));
+    assert_eq!(world.placement.load(0), 1);
+    world.happens(Event::Capacity(0, 2));
+    world.rest();
+    world.check_rest();
+    assert_eq!(world.placement.load(0), 2);
 }

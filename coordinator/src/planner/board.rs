@@ -102,6 +102,8 @@ pub struct Item {
     pub copies: Copies,
     /// Seats that failed it: it goes there only when it has nowhere else.
     pub banned: Vec<SeatIndex>,
+    /// Those of them whose front refuses it for good: it does not go there at all.
+    pub refused_by: Vec<SeatIndex>,
 }
 
 /// Seats and items.

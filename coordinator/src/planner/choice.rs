@@ -128,7 +128,7 @@ impl<'a> Chooser<'a> {
             Acceptance::Last => reach == Reach::Any,
             Acceptance::First | Acceptance::Second => true,
         };
-        if !usable || copies.on(seat).is_some() {
+        if !usable || copies.on(seat).is_some() || item.refused_by.contains(&seat) {
             return None;
         }
         let banned = item.banned.contains(&seat);

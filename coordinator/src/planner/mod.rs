@@ -57,7 +57,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Wanted items without any copy, in the order in which they will be served.
     pub waiting: Vec<ItemIndex>,
-    /// Items with fewer copies than asked for, but some.
+    /// Items with fewer copies than asked for where they may stay, but some.
     pub short: usize,
     /// Whose turn is next in round robin.
     pub turn: usize,

@@ -22,8 +22,8 @@ impl Planner<'_> {
             self.brokers_apart();
         }
         match self.policy.strategy {
-            Strategy::HashBased => self.to_the_nearest(),
-            _ => self.to_the_emptiest(),
+            Strategy::HashBased => self.bring_nearer(),
+            _ => self.level_loads(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Planner<'_> {
     }
 
     /// hash_based: each item to the nearest seats that have room.
-    fn to_the_nearest(&mut self) {
+    fn bring_nearer(&mut self) {
         for (index, item) in (0..).zip(&self.board.items) {
             if self.plan.voluntary >= self.policy.voluntary_moves {
                 return;
@@ -111,7 +111,7 @@ impl Planner<'_> {
     }
 
     /// The others: from the seat under the greatest pressure to the one under the least, while that is a clear gain.
-    fn to_the_emptiest(&mut self) {
+    fn level_loads(&mut self) {
         let seats: Vec<SeatIndex> =
             self.chooser.order().iter().copied().filter(|seat| self.takes_gladly(*seat)).collect();
         if seats.len() < 2 {
@@ -119,8 +119,10 @@ impl Planner<'_> {
         }
         let mut carried = self.movable();
         // What a seat will carry once the moves are through; what leaves still counts in the chooser's loads.
-        let mut lasting: Vec<usize> =
-            (0..self.board.seats.len()).map(|seat| self.board.seats[seat].load).collect();
+        let mut lasting: Vec<usize> = self.board.seats.iter().map(|seat| seat.load).collect();
+        for copy in self.board.items.iter().flat_map(|item| item.copies.iter()) {
+            lasting[usize::from(copy.seat)] -= usize::from(copy.leaving);
+        }
         let mut exhausted = vec![false; self.board.seats.len()];
         while self.plan.voluntary < self.policy.voluntary_moves {
             let pressure = |seat: SeatIndex, more: usize| {

@@ -53,7 +53,11 @@ impl Planner<'_> {
             if item.copies.is_empty() && !placed {
                 continue;
             }
-            let must_go = |copy: &&Copy| !placed || !self.chooser.seat(copy.seat).carries;
+            // What a front refuses for good takes a place there and is nothing.
+            let must_go = |copy: &&Copy| {
+                let dead = copy.state == CopyState::Refused;
+                !placed || dead || !self.chooser.seat(copy.seat).carries
+            };
             let gone: Vec<_> = item.copies.iter().filter(must_go).map(|copy| copy.seat).collect();
             gone.into_iter().for_each(|seat| self.step(Step::Drop(index, seat)));
             if placed {
@@ -187,32 +191,50 @@ impl Planner<'_> {
             return None;
         }
         let standbys = standbys.get_or_insert_with(|| self.standbys());
-        // On a seat that carries too much already, one that goes makes no room.
-        let fits = |chooser: &Chooser<'_>, seat: SeatIndex| {
-            standbys.has(seat) && chooser.load_of(seat) <= chooser.seat(seat).capacity
-        };
-        let seat = self.chooser.best(item, copies, Reach::Sound, fits)?;
-        let giver = standbys.take(seat)?;
-        self.step(Step::Drop(giver, seat));
-        Some(seat)
+        loop {
+            // On a seat that carries too much already, one that goes makes no room.
+            let fits = |chooser: &Chooser<'_>, seat: SeatIndex| {
+                standbys.has(seat) && chooser.load_of(seat) <= chooser.seat(seat).capacity
+            };
+            let seat = self.chooser.best(item, copies, Reach::Sound, fits)?;
+            let Some(giver) = standbys.candidate(seat) else { continue };
+            if self.may_give(giver, seat) {
+                standbys.givers.insert(giver);
+                self.step(Step::Drop(giver, seat));
+                return Some(seat);
+            }
+        }
     }
 
-    /// The copies that are not the only ones of their instrument; of each instrument all but one. Items that are not
-    /// settled are left alone.
+    /// True when an item has another copy, one that ticks if this one does. It may have given that one meanwhile.
+    fn may_give(&self, index: ItemIndex, seat: SeatIndex) -> bool {
+        let (item, copies) = (self.item(index), self.copies(index));
+        let ticks = copies.on(seat).is_some_and(|copy| copy.state == CopyState::Ticking);
+        copies
+            .staying()
+            .filter(|other| other.seat != seat && self.keeps(item, other))
+            .any(|other| !ticks || other.state == CopyState::Ticking)
+    }
+
+    /// The copies that are not the only ones of their instrument; those that are neither primary nor the only ones that
+    /// tick go first. Only copies that are kept count.
     fn standbys(&self) -> Standbys {
         let mut by_rank: Vec<ItemIndex> = (0..).take(self.board.items.len()).collect();
         by_rank.sort_by_key(|index| self.item(*index).rank);
         let mut standbys = Standbys::default();
-        for index in by_rank {
-            let (item, copies) = (self.item(index), self.copies(index));
-            let settled =
-                item.wanted && copies.iter().all(|copy| !copy.leaving && self.keeps(item, copy));
-            let use_of = |copy: &&Copy| (copy.state == CopyState::Ticking, copy.primary);
-            let Some(stays) = copies.iter().max_by_key(use_of).filter(|_| settled) else {
-                continue;
-            };
-            for copy in copies.iter().filter(|copy| copy.seat != stays.seat) {
-                standbys.seats.entry(copy.seat).or_default().push(index);
+        // The last in a seat's list is the first to go.
+        for of_use in [true, false] {
+            for index in &by_rank {
+                let (item, copies) = (self.item(*index), self.copies(*index));
+                if !item.wanted || item.parked || self.kept(item, &copies) < 2 {
+                    continue;
+                }
+                let kept = || copies.staying().filter(|copy| self.keeps(item, copy));
+                let use_of = |copy: &&Copy| (copy.state == CopyState::Ticking, copy.primary);
+                let Some(best) = kept().max_by_key(use_of).map(|copy| copy.seat) else { continue };
+                for copy in kept().filter(|copy| (copy.seat == best) == of_use) {
+                    standbys.seats.entry(copy.seat).or_default().push(*index);
+                }
             }
         }
         standbys
@@ -226,9 +248,7 @@ impl Standbys {
         self.seats.get(&seat).is_some_and(|items| !items.is_empty())
     }
 
-    fn take(&mut self, seat: SeatIndex) -> Option<ItemIndex> {
-        let giver = self.seats.get_mut(&seat)?.pop()?;
-        self.givers.insert(giver);
-        Some(giver)
+    fn candidate(&mut self, seat: SeatIndex) -> Option<ItemIndex> {
+        self.seats.get_mut(&seat)?.pop()
     }
 }

@@ -67,7 +67,15 @@ fn is_placeable(item: &Item) -> bool {
 }
 
 fn keeps(board: &Board, item: &Item, copy: &Copy) -> bool {
-    board.seats[usize::from(copy.seat)].keeps && !item.banned.contains(&copy.seat)
+    board.seats[usize::from(copy.seat)].keeps
+        && !item.banned.contains(&copy.seat)
+        && copy.state != CopyState::Refused
+}
+
+/// It goes at once, whatever else there is.
+fn is_lost(board: &Board, item: &Item, copy: &Copy) -> bool {
+    let refused = copy.state == CopyState::Refused;
+    !is_placeable(item) || !board.seats[usize::from(copy.seat)].carries || refused
 }
 
 /// Copies that stay and may.
@@ -105,6 +113,7 @@ fn apply(board: &mut Board, plan: &Plan, redundancy: usize) {
                 let seat = &board.seats[usize::from(at)];
                 assert!(has_room(seat), "{step:?}: over capacity");
                 assert_ne!(seat.accepts, Acceptance::Never, "{step:?}");
+                assert!(!item.refused_by.contains(&at), "{step:?}: its front refuses it");
                 let shared = item.copies.staying().any(|copy| {
                     let other = &board.seats[usize::from(copy.seat)];
                     other.keeps && other.broker == seat.broker
@@ -129,9 +138,16 @@ fn apply(board: &mut Board, plan: &Plan, redundancy: usize) {
             }
             Step::Drop(index, at) => {
                 let item = &board.items[index as usize];
-                let must = !is_placeable(item) || !board.seats[usize::from(at)].carries;
-                let is_standby = redundancy > 1 && kept(board, item) > 1;
-                assert!(must || is_standby, "{step:?}: for no reason");
+                let copy = *item.copies.on(at).unwrap();
+                let ticks = |other: &Copy| {
+                    other.seat != at
+                        && keeps(board, item, other)
+                        && other.state == CopyState::Ticking
+                };
+                let is_standby = redundancy > 1
+                    && kept(board, item) > 1
+                    && (copy.state != CopyState::Ticking || item.copies.staying().any(ticks));
+                assert!(is_lost(board, item, &copy) || is_standby, "{step:?}: for no reason");
                 board.items[index as usize].copies.remove(at).unwrap();
                 board.seats[usize::from(at)].load -= 1;
             }
@@ -205,7 +221,7 @@ fn seats() -> impl Generator<Value = Vec<Seat>> {
 }
 
 /// An item and where it is to be, as far as there is room.
-type Sketch = (bool, bool, Vec<(Index, bool, CopyState)>, Vec<Index>);
+type Sketch = (bool, bool, Vec<(Index, bool, CopyState)>, Vec<(Index, bool)>);
 
 fn sketch() -> impl Generator<Value = Sketch> {
     let states = select(vec![
@@ -219,7 +235,7 @@ fn sketch() -> impl Generator<Value = Sketch> {
     ]);
     let copy = (any::<Index>(), prop::bool::weighted(0.2), states);
     let banned = prop_oneof![4 => Just(0..=0_usize), 1 => Just(1..=3)]
-        .prop_flat_map(|count| prop::collection::vec(any::<Index>(), count));
+        .prop_flat_map(|count| prop::collection::vec(any::<(Index, bool)>(), count));
     (
         prop::bool::weighted(0.9),
         prop::bool::weighted(0.05),
@@ -241,7 +257,9 @@ fn boards() -> impl Generator<Value = Board> {
                 let count = seats.len();
                 if count > 0 {
                     let index = |any: &Index| SeatIndex::try_from(any.index(count)).unwrap();
-                    item.banned = banned.iter().map(index).collect();
+                    item.banned = banned.iter().map(|(at, _)| index(at)).collect();
+                    let for_good = banned.iter().filter(|(_, for_good)| *for_good);
+                    item.refused_by = for_good.map(|(at, _)| index(at)).collect();
                     for (place, leaving, state) in copies {
                         let at = index(&place);
                         let seat = &mut seats[usize::from(at)];
@@ -273,9 +291,11 @@ fn check_outcome(board: &Board, plan: &Plan, redundancy: usize) {
     let said: Vec<u64> =
         plan.waiting.iter().map(|index| board.items[*index as usize].rank).collect();
     assert_eq!(said, waiting.into_iter().collect::<Vec<_>>(), "in the order of service");
-    if !said.is_empty() {
-        let open = |seat: &Seat| seat.accepts != Acceptance::Never && has_room(seat);
-        assert!(!board.seats.iter().any(open), "somebody waits although there is room");
+    for item in plan.waiting.iter().map(|index| &board.items[*index as usize]) {
+        let open = |(index, seat): (SeatIndex, &Seat)| {
+            seat.accepts != Acceptance::Never && has_room(seat) && !item.refused_by.contains(&index)
+        };
+        assert!(!(0..).zip(&board.seats).any(open), "{item:?} waits although there is room");
     }
     let is_short =
         |item: &&Item| is_placeable(item) && (1..redundancy).contains(&kept(board, item));
@@ -321,10 +341,8 @@ proptest! {
                 prop_assert!(added <= policy.redundancy.saturating_sub(kept) + given);
                 let settled = kept == item.copies.len() && kept == policy.redundancy;
                 prop_assert!(!settled || given > 0 || !touched.contains(&index), "{:?}", made);
-                // One gives its place only to a first copy, and only where there is nothing else.
-                let gave = given > 0
-                    && item.copies.iter().all(|copy| board.seats[usize::from(copy.seat)].carries);
-                prop_assert!(!gave || policy.redundancy > 1);
+                let lost = item.copies.iter().filter(|copy| is_lost(&board, item, copy)).count();
+                prop_assert!(given == lost || policy.redundancy > 1, "it gave its only copy");
             } else {
                 prop_assert_eq!((added, given), (0, item.copies.len()));
             }
@@ -390,6 +408,18 @@ proptest! {
         }
     }
 
+    /// A plan that is made while moves are under way does not repeat them.
+    #[test]
+    fn moves_under_way_count(board in boards(), policy in policies()) {
+        let mut board = board;
+        come_to_rest(&mut board);
+        settle(&mut board, &Policy { voluntary_moves: 0, ..policy });
+        let policy = Policy { voluntary_moves: 1_000, ..policy };
+        let moves = plan(&board, &policy);
+        apply(&mut board, &moves, policy.redundancy);
+        prop_assert_eq!(plan(&board, &policy).steps, []);
+    }
+
     /// Where instruments stand on the board decides nothing; their rank does.
     #[test]
     fn the_order_of_service_is_the_rank(board in boards(), policy in policies()) {
@@ -432,9 +462,8 @@ proptest! {
         let mark = SeatIndex::try_from(lost).unwrap();
         standing(&mut board.seats[lost], AWAY);
         let away = plan(&board, &policy);
-        for index in 0..instruments {
-            let own = before[index].contains(&mark);
-            prop_assert!(own || !touched(&away).contains(&(index as ItemIndex)));
+        for index in touched(&away) {
+            prop_assert!(before[index as usize].contains(&mark));
         }
         apply(&mut board, &away, redundancy);
         come_to_rest(&mut board);

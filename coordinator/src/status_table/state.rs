@@ -14,7 +14,7 @@ pub(super) fn state(worker: &WorkerStatus) -> (&'static str, Paint) {
         WorkerProcess::BackingOff if worker.last_exit.is_none() => ("starting", Paint::Warn),
         WorkerProcess::BackingOff => ("restarting", Paint::Bad),
         WorkerProcess::Failed => ("FAILED", Paint::Bad),
-        WorkerProcess::Stopping if is_replaced(worker) => ("restarting", Paint::Warn),
+        WorkerProcess::Restarting => ("restarting", Paint::Warn),
         WorkerProcess::Stopping => ("stopping", Paint::Warn),
         WorkerProcess::Running => match worker.session.as_ref().map(|session| &session.state) {
             None | Some(SessionState::Connecting) => ("connecting", Paint::Warn),
@@ -34,16 +34,11 @@ fn at_work(worker: &WorkerStatus) -> (&'static str, Paint) {
         Standing::Good => ("ready", Paint::Good),
         Standing::Probation => ("probation", Paint::Warn),
         Standing::Away => ("silent", Paint::Bad),
-        Standing::Closed if is_replaced(worker) => ("restarting", Paint::Warn),
         Standing::Closed if worker.subscriptions > 0 => ("draining", Paint::Warn),
         Standing::Closed if worker.wish == Some(ConnectionWish::Drain) => ("drained", Paint::Faint),
         // What it carried ticks elsewhere; its process is about to be asked to end.
         Standing::Closed => ("stopping", Paint::Warn),
     }
-}
-
-fn is_replaced(worker: &WorkerStatus) -> bool {
-    worker.wish == Some(ConnectionWish::Restart)
 }
 
 /// True while its login session stands, as far as is known.

@@ -177,8 +177,7 @@ fn a_state_joins_process_session_and_standing() {
     let running = |standing, wish, carries| {
         of(WorkerProcess::Running, ready.clone(), standing, wish, carries)
     };
-    let (drain, disable, restart) =
-        (ConnectionWish::Drain, ConnectionWish::Disable, ConnectionWish::Restart);
+    let (drain, disable) = (ConnectionWish::Drain, ConnectionWish::Disable);
     assert_eq!(running(Standing::Good, None, 4), "ready");
     assert_eq!(running(Standing::Good, Some(ConnectionWish::Enable), 4), "ready");
     assert_eq!(running(Standing::Probation, None, 4), "probation");
@@ -187,11 +186,11 @@ fn a_state_joins_process_session_and_standing() {
     assert_eq!(running(Standing::Closed, Some(drain), 0), "drained");
     assert_eq!(running(Standing::Closed, Some(disable), 4), "draining");
     assert_eq!(running(Standing::Closed, Some(disable), 0), "stopping");
-    assert_eq!(running(Standing::Closed, Some(restart), 4), "restarting");
     let away = Some(SessionState::Unreachable);
     assert_eq!(of(WorkerProcess::Running, away, Standing::Away, Some(drain), 4), "unreachable");
-    let stopping = |wish| of(WorkerProcess::Stopping, None, Standing::Closed, wish, 0);
-    assert_eq!((stopping(Some(restart)), stopping(None)), ("restarting", "stopping"));
+    let ending = |process| of(process, None, Standing::Closed, None, 0);
+    assert_eq!(ending(WorkerProcess::Restarting), "restarting");
+    assert_eq!(ending(WorkerProcess::Stopping), "stopping");
     let detached = of(WorkerProcess::Detached, ready.clone(), Standing::Probation, None, 4);
     assert_eq!(detached, "detached");
     let first_start = of(WorkerProcess::BackingOff, None, Standing::Good, None, 4);
@@ -294,6 +293,7 @@ fn any_process() -> impl Strategy<Value = WorkerProcess> {
         WorkerProcess::Detached,
         WorkerProcess::BackingOff,
         WorkerProcess::Failed,
+        WorkerProcess::Restarting,
         WorkerProcess::Stopping,
     ])
 }

@@ -27,6 +27,10 @@ pub(crate) const RECORDING_INSTRUMENTS_MAX: usize = 200_000;
 /// older is left out (a front does not send the past). A `burst` always comes whole.
 pub(crate) const CATCH_UP_NS_MAX: u64 = 1_000_000_000;
 
+/// The same in lockstep (`every_ms`): what is owed comes whole and in order up to so much time, as out of a TCP
+/// connection's buffers; what is older is left out.
+pub(crate) const LOCKSTEP_OWED_NS_MAX: u64 = 10_000_000_000;
+
 /// Size of a script file. Policy: the script is refused, exit code 64.
 pub(crate) const SCRIPT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

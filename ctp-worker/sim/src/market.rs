@@ -1,6 +1,7 @@
 //! The generated market: every instrument anybody asks for, ticking at an even rate.
 
 mod listing;
+mod lockstep;
 mod path;
 mod quote;
 
@@ -11,6 +12,7 @@ use crate::feed::{Feed, FeedError, Outlet};
 use crate::instrument::InstrumentId;
 use crate::layout::{Abi, DepthMarketData};
 use crate::limits::TICKS_PER_TURN_MAX;
+use crate::market::lockstep::Lockstep;
 use crate::market::quote::{Quote, Schedules};
 use crate::pacer::{Pacer, wake_ns};
 use crate::script::{Burst, MarketPlan};
@@ -35,6 +37,8 @@ pub(crate) struct Market {
     active_until_ms: i64,
     next: usize,
     pacer: Pacer,
+    /// Instead of the pacer, when the script says `every_ms`.
+    lockstep: Option<Lockstep>,
     burst: BurstState,
 }
 
@@ -53,14 +57,15 @@ enum BurstState {
 impl Market {
     /// A market that begins now, at this real time.
     pub(crate) fn new(plan: &MarketPlan, abi: Abi, slice_ns: u64, unix_ms: i64) -> Self {
-        let clock = ExchangeClock::new(plan.clock.plan(unix_ms), plan.clock.calendar.clone());
+        let clock_plan = plan.clock.plan(unix_ms);
+        let clock = || ExchangeClock::new(clock_plan, plan.clock.calendar.clone());
         let anchor_ms = plan.clock.anchor_unix_ms.unwrap_or(unix_ms);
         Self {
             seed: plan.seed,
             abi,
             rate: plan.rate,
             slice_ns,
-            clock,
+            clock: clock(),
             anchored_ns: unix_ms.saturating_sub(anchor_ms).saturating_mul(1_000_000),
             schedules: Schedules::default(),
             quotes: Vec::new(),
@@ -69,13 +74,47 @@ impl Market {
             active_until_ms: i64::MIN,
             next: 0,
             pacer: Pacer::new(0.0, 0),
+            lockstep: plan.every_ms.map(|every_ms| Lockstep::new(every_ms, clock())),
             burst: plan.burst.map_or(BurstState::None, BurstState::Awaiting),
         }
     }
 
-    fn moment(&mut self, now_ns: u64) -> Moment {
+    // How long the clock has run, in real nanoseconds; none before its anchor.
+    fn run_ns(&self, now_ns: u64) -> u64 {
         let run_ns = i128::from(now_ns) + i128::from(self.anchored_ns);
-        self.clock.at(u64::try_from(run_ns.max(0)).unwrap_or(u64::MAX))
+        u64::try_from(run_ns.max(0)).unwrap_or(u64::MAX)
+    }
+
+    fn moment(&mut self, now_ns: u64) -> Moment {
+        let run_ns = self.run_ns(now_ns);
+        self.clock.at(run_ns)
+    }
+
+    // Sends what is due in lockstep, and says when to be run again.
+    fn run_lockstep(&mut self, now_ns: u64, out: &mut Outlet<'_>) -> Option<u64> {
+        let run_ns = self.run_ns(now_ns);
+        let lockstep = self.lockstep.as_mut()?;
+        lockstep.catch_up(run_ns);
+        let mut sent = 0;
+        while let Some((multiple, moment)) = lockstep.next_due(run_ns) {
+            for quote in &mut self.quotes {
+                if !quote.advance_to(multiple) {
+                    continue;
+                }
+                if !quote.is_open(moment, self.clock.calendar(), &mut self.schedules) {
+                    continue;
+                }
+                let depth = quote.at(moment, self.clock.calendar(), &mut self.schedules);
+                sent += 1;
+                if out(depth).is_break() || sent >= TICKS_PER_TURN_MAX {
+                    // The rest of this multiple follows in the next turn.
+                    return Some(now_ns);
+                }
+            }
+            lockstep.done(multiple, moment);
+        }
+        let next_ns = i128::from(lockstep.next_ns()) - i128::from(self.anchored_ns);
+        Some(u64::try_from(next_ns.max(0)).unwrap_or(u64::MAX))
     }
 
     // Looks once in a second of the exchange's time which instruments trade.
@@ -170,6 +209,14 @@ impl Feed for Market {
         if self.places.contains_key(id) {
             return;
         }
+        let run_ns = self.run_ns(now_ns);
+        if let Some(lockstep) = &mut self.lockstep {
+            if self.quotes.is_empty() {
+                // Nobody is owed anything.
+                lockstep.skip_to(run_ns);
+            }
+            lockstep.catch_up(run_ns);
+        }
         let day = self.moment(now_ns).trading_day;
         let calendar = self.clock.calendar();
         let quote = Quote::new(*id, self.seed, self.abi, day, calendar, &mut self.schedules);
@@ -200,8 +247,9 @@ impl Feed for Market {
     }
 
     fn snapshot(&mut self, id: &InstrumentId, now_ns: u64) -> Option<&mut DepthMarketData> {
-        let moment = self.moment(now_ns);
+        let now = self.moment(now_ns);
         let quote = self.quotes.get_mut(*self.places.get(id)?)?;
+        let moment = self.lockstep.as_mut().map_or(now, |lockstep| lockstep.shown(quote));
         Some(quote.at(moment, self.clock.calendar(), &mut self.schedules))
     }
 
@@ -215,6 +263,9 @@ impl Feed for Market {
         }
         if self.quotes.is_empty() {
             return Ok(None);
+        }
+        if self.lockstep.is_some() {
+            return Ok(self.run_lockstep(now_ns, out));
         }
         let moment = self.moment(now_ns);
         self.refresh_active(moment, now_ns);
@@ -240,3 +291,7 @@ impl std::fmt::Debug for Market {
 #[cfg(test)]
 #[path = "market/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "market/lockstep_tests.rs"]
+mod lockstep_tests;

@@ -63,6 +63,8 @@ pub(crate) struct MarketPlan {
     pub(crate) seed: u64,
     /// Ticks per second over all subscribed instruments; `None` is two for each.
     pub(crate) rate: Option<f64>,
+    /// Instead of a rate: every instrument ticks at each multiple of so many milliseconds.
+    pub(crate) every_ms: Option<u64>,
     pub(crate) clock: ClockChoice,
     pub(crate) burst: Option<Burst>,
 }
@@ -217,7 +219,9 @@ mod tests {
         assert!(script.relogin_each_trading_day);
         assert!(script.faults.is_empty());
         let plan = generated(&script);
-        assert_eq!((plan.seed, plan.rate, plan.burst), (1, None, None));
+        assert_eq!((plan.seed, plan.rate, plan.every_ms, plan.burst), (1, None, None, None));
+        let lockstep = Script::parse(r#"{"every_ms": 100}"#).unwrap();
+        assert_eq!(generated(&lockstep).every_ms, Some(100));
     }
 
     #[test]
@@ -274,6 +278,11 @@ mod tests {
             (r#"{"ratee": 1}"#, "`ratee`"),
             (r#"{"rate": 0}"#, "`rate`"),
             (r#"{"rate": 1e9}"#, "`rate`"),
+            (r#"{"every_ms": 0}"#, "`every_ms`"),
+            (r#"{"every_ms": 3600001}"#, "`every_ms`"),
+            (r#"{"every_ms": 100, "rate": 5}"#, "`every_ms`"),
+            (r#"{"every_ms": 100, "burst": {"ticks": 1, "per_second": 1}}"#, "`every_ms`"),
+            (r#"{"replay": {"file": "a"}, "every_ms": 100}"#, "`every_ms`"),
             (r#"{"abi": "7.0"}"#, "`abi`"),
             (r#"{"version": ""}"#, "`version`"),
             (r#"{"trading_day": "2025-03-04"}"#, "`trading_day`"),

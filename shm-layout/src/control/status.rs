@@ -36,7 +36,7 @@ pub struct FleetStatus {
     pub silent: u32,
     /// Wanted instruments that no connection will carry for now, since the fronts refuse them for good.
     pub refused_for_good: u32,
-    /// Instruments that are placed on fewer connections than `redundancy` asks for.
+    /// Instruments that are placed on fewer connections than `redundancy` asks for, not counting those that are away.
     pub short_of_copies: u32,
     /// Copies that go on ticking where they were until they tick where they go.
     pub moving: u32,
@@ -156,6 +156,8 @@ pub enum WorkerProcess {
     BackingOff,
     /// It refused its configuration (exit code 64); starting it again would not help.
     Failed,
+    /// It was asked to end, and is started anew.
+    Restarting,
     /// It is being stopped.
     Stopping,
 }

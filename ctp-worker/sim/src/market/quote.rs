@@ -40,6 +40,8 @@ pub(crate) struct Quote {
     listing: Listing,
     path: DayPath,
     depth: DepthMarketData,
+    /// In lockstep: the multiple that it came to last.
+    multiple: u64,
 }
 
 impl Quote {
@@ -69,9 +71,23 @@ impl Quote {
             depth.banding_upper_price = 0.0;
             depth.banding_lower_price = 0.0;
         }
-        let mut quote = Self { id, listing, path, depth };
+        let mut quote = Self { id, listing, path, depth, multiple: 0 };
         quote.begin_day();
         quote
+    }
+
+    /// The multiple that it came to last, in lockstep.
+    pub(crate) const fn multiple(&self) -> u64 {
+        self.multiple
+    }
+
+    /// Comes to a multiple; false when it was there already.
+    pub(crate) const fn advance_to(&mut self, multiple: u64) -> bool {
+        let advances = self.multiple < multiple;
+        if advances {
+            self.multiple = multiple;
+        }
+        advances
     }
 
     /// Whether the instrument ticks at this moment. Enters the moment's trading day.

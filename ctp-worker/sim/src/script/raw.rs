@@ -17,6 +17,9 @@ use crate::script::{
 /// Most ticks per second a script may ask for.
 const RATE_MAX: f64 = 10_000_000.0;
 
+/// The longest time between two ticks in lockstep that a script may ask for.
+const EVERY_MS_MAX: u64 = 3_600_000;
+
 /// The file's keys; every one may be absent.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +33,7 @@ pub(super) struct RawScript {
     slice_us: Option<u64>,
     seed: Option<u64>,
     rate: Option<f64>,
+    every_ms: Option<u64>,
     clock: Option<RawClock>,
     burst: Option<Burst>,
     replay: Option<RawReplay>,
@@ -135,6 +139,7 @@ impl RawScript {
             let strangers = [
                 ("seed", self.seed.is_some()),
                 ("rate", self.rate.is_some()),
+                ("every_ms", self.every_ms.is_some()),
                 ("clock", self.clock.is_some()),
                 ("burst", self.burst.is_some()),
             ];
@@ -149,9 +154,19 @@ impl RawScript {
         if let Some(burst) = &self.burst {
             check_rate("burst.per_second", burst.per_second)?;
         }
+        if let Some(every_ms) = self.every_ms {
+            if !(1..=EVERY_MS_MAX).contains(&every_ms) {
+                let reason = format!("{every_ms} is not from 1 to {EVERY_MS_MAX}");
+                return Err(wrong("every_ms", &reason));
+            }
+            if self.rate.is_some() || self.burst.is_some() {
+                return Err(wrong("every_ms", "excludes `rate` and `burst`"));
+            }
+        }
         Ok(Source::Generated(MarketPlan {
             seed: self.seed.unwrap_or(1),
             rate: self.rate,
+            every_ms: self.every_ms,
             clock: self.clock.unwrap_or_default().check()?,
             burst: self.burst,
         }))

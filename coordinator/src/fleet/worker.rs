@@ -1,0 +1,71 @@
+//! One connection and its worker, as the fleet keeps them.
+
+use std::collections::BTreeSet;
+
+use shm_layout::InstrumentId;
+use shm_layout::control::{ConnectionView, ConnectionWish};
+
+use super::standing::Verdict;
+use super::wishes::{Afterwards, Retiring};
+use super::{ClientId, PlannedConnection, peers};
+use crate::assignment::Assigned;
+use crate::life::{Life, Phase};
+use crate::pulse::Pulse;
+use crate::quality::Quality;
+use crate::steadiness::Steadiness;
+use crate::worker_state::WorkerState;
+
+/// One connection and its worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) plan: PlannedConnection,
+    pub(super) life: Life,
+    pub(super) client: Option<ClientId>,
+    pub(super) state: WorkerState,
+    pub(super) assigned: Assigned,
+    /// True after its first hello: what it carries since is what we told it.
+    pub(super) met: bool,
+    /// While it says the rest of what it carried before us.
+    pub(super) inheritance: Option<peers::Inheritance>,
+    /// What it is to publish once more; each was placed on it when it was put here.
+    pub(super) republish: BTreeSet<InstrumentId>,
+    /// What it is fit for, as the placement knows.
+    pub(super) verdict: Verdict,
+    pub(super) steadiness: Steadiness,
+    /// It was, when it was last looked at.
+    pub(super) unresponsive: bool,
+    pub(super) quality: Quality,
+    pub(super) pulse: Pulse,
+    /// As the frontend sees it.
+    pub(super) view: ConnectionView,
+    /// A person wants it empty.
+    pub(super) drained: bool,
+    /// A person's last word about it.
+    pub(super) wish: Option<ConnectionWish>,
+    /// It is to end in an orderly way.
+    pub(super) retiring: Option<Retiring>,
+    /// Its connection is no longer configured; the place is given to the next new one once its worker is gone.
+    pub(super) removed: bool,
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Its connection is no longer configured.
+    pub(super) const fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// Nothing of it is left: its place may be given to another.
+    pub(super) fn is_free(&self) -> bool {
+        self.removed && !self.life.is_alive()
+    }
+
+    /// It is there to carry instruments.
+    pub(super) fn is_used(&self) -> bool {
+        !self.removed
+            && !self.drained
+            && !matches!(self.life.phase(), Phase::Disabled | Phase::Closing(_))
+            && self.retiring.is_none_or(|retiring| retiring.then == Afterwards::Restart)
+    }
+}
