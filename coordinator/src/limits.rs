@@ -126,8 +126,12 @@ pub const REFUSALS_ENOUGH: usize = 3;
 /// How long a final no is remembered when no new trading day ends it before.
 pub const REFUSAL_MEMORY: Duration = Duration::from_secs(12 * 3600);
 
-/// How long a connection is avoided for an instrument that it acknowledged and never sent.
+/// How long a connection is avoided for an instrument that it acknowledged and never sent; doubles with each further
+/// connection that does the same, since what nobody sends need not be carried around,
 pub const SILENCE_MEMORY: Duration = Duration::from_secs(600);
+
+/// up to this.
+pub const SILENCE_MEMORY_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// Points a connection's quality loses at most for delay. At the limit a slower one scores no less.
 pub const QUALITY_DELAY_POINTS_MAX: f64 = 25.0;
@@ -180,8 +184,11 @@ pub const QUALITY_DISCONNECTS_HALF_LIFE: Duration = Duration::from_secs(300);
 /// Counters are judged over at least this long; a report before that waits for a later one.
 pub const QUALITY_WINDOW: Duration = Duration::from_secs(5);
 
-/// Without reports the last verdict on delay and gaps holds for this long; then nothing is held against the connection.
+/// Without reports the last verdict on gaps holds for this long; then nothing is held against the connection.
 pub const QUALITY_VERDICT_LIFE: Duration = Duration::from_secs(15);
+
+/// Without anything to compare with the last verdict on delay holds for this long: through a pause of the market.
+pub const QUALITY_DELAY_VERDICT_LIFE: Duration = Duration::from_secs(1800);
 
 /// Contested ticks of a window below which its delay is not judged.
 pub const QUALITY_CONTESTED_MIN: u64 = 20;

@@ -26,8 +26,8 @@
 //! behind_ms = (behind_ns / 1e6 + 100 * late) / contested
 //! ```
 //!
-//! It costs nothing with less than 20 contested ticks (there is nothing to compare with, as always with a redundancy of
-//! 1). Brokers differ by tenths of a millisecond to tens of milliseconds, so the scale is logarithmic: nothing up to 1 ms
+//! With less than 20 contested ticks there is nothing to compare with (as always with a redundancy of 1): then the last
+//! verdict holds, for half an hour at most. Brokers differ by tenths of a millisecond to tens of milliseconds, so the scale is logarithmic: nothing up to 1 ms
 //! behind, half at 10 ms, all from 100 ms on. On a linear scale either the good ones could not be told apart, or all
 //! the others. A late tick (one that came when a later one of its instrument was out already) has no measured distance
 //! and counts as 100 ms; without it a connection so slow that each of its ticks is late would look faultless.
@@ -41,7 +41,7 @@
 //! ```
 //!
 //! It costs nothing up to 1 in 10,000, a third at 1 in 1000, two thirds at 1 in 100, all from 1 in 10 on. A verdict on
-//! delay or gaps holds until the next; without reports it lapses after 15 s.
+//! gaps holds until the next; without reports it lapses after 15 s.
 //!
 //! **Errors** add 5 points for a login refused or unanswered and for a panic, 1 for a call that the library did not take,
 //! 0.02 for a dropped event or a malformed callback, and `10 * asked_again / max(instruments, 20)`: 10 for asking again
@@ -58,11 +58,12 @@ use shm_layout::control::{self, ConnectionView, WorkerStats};
 use crate::limits::{
     QUALITY_ALL_ASKED_AGAIN_POINTS, QUALITY_AWAY_POINTS, QUALITY_CARRIED_MIN,
     QUALITY_CONTESTED_MIN, QUALITY_DEATH_POINTS, QUALITY_DELAY_FREE_MS, QUALITY_DELAY_FULL_MS,
-    QUALITY_DELAY_POINTS_MAX, QUALITY_DISCONNECT_POINTS, QUALITY_DISCONNECTS_HALF_LIFE,
-    QUALITY_DISCONNECTS_POINTS_MAX, QUALITY_ERRORS_HALF_LIFE, QUALITY_ERRORS_POINTS_MAX,
-    QUALITY_GAPS_FREE, QUALITY_GAPS_FULL, QUALITY_GAPS_POINTS_MAX, QUALITY_GRAVE_ERROR_POINTS,
-    QUALITY_REFUSED_CALL_POINTS, QUALITY_SMALL_ERROR_POINTS, QUALITY_SMOOTHING_HALF_LIFE,
-    QUALITY_STALE_POINTS, QUALITY_TICKS_MIN, QUALITY_VERDICT_LIFE, QUALITY_WINDOW,
+    QUALITY_DELAY_POINTS_MAX, QUALITY_DELAY_VERDICT_LIFE, QUALITY_DISCONNECT_POINTS,
+    QUALITY_DISCONNECTS_HALF_LIFE, QUALITY_DISCONNECTS_POINTS_MAX, QUALITY_ERRORS_HALF_LIFE,
+    QUALITY_ERRORS_POINTS_MAX, QUALITY_GAPS_FREE, QUALITY_GAPS_FULL, QUALITY_GAPS_POINTS_MAX,
+    QUALITY_GRAVE_ERROR_POINTS, QUALITY_REFUSED_CALL_POINTS, QUALITY_SMALL_ERROR_POINTS,
+    QUALITY_SMOOTHING_HALF_LIFE, QUALITY_STALE_POINTS, QUALITY_TICKS_MIN, QUALITY_VERDICT_LIFE,
+    QUALITY_WINDOW,
 };
 
 /// What is known of one connection's quality.
@@ -79,8 +80,12 @@ pub struct Quality {
     staleness: Part,
     worker: Option<Window<WorkerStats>>,
     readers: Option<Window<ConnectionView>>,
-    by_worker: Verdict,
-    by_readers: Verdict,
+    /// On gaps, by the worker's own counters.
+    unpublished: Verdict,
+    /// On gaps, as readers see them.
+    missing: Verdict,
+    /// On delay.
+    behind: Verdict,
 }
 
 /// A part of the score: what causes it and the points taken off, which follow the cause.
@@ -107,8 +112,7 @@ struct Window<C> {
 /// What a window came to, in points.
 #[derive(Debug, Clone, Copy, Default)]
 struct Verdict {
-    delay: f64,
-    gaps: f64,
+    points: f64,
     /// When it lapses; `None` when it has.
     until: Option<Instant>,
 }
@@ -130,8 +134,9 @@ impl Quality {
             staleness: Part::held(),
             worker: None,
             readers: None,
-            by_worker: Verdict::default(),
-            by_readers: Verdict::default(),
+            unpublished: Verdict::default(),
+            missing: Verdict::default(),
+            behind: Verdict::default(),
         }
     }
 
@@ -150,7 +155,7 @@ impl Quality {
         if let Some(base) = window.say(*stats, self.at) {
             let gaps = stats.unpublished.saturating_sub(base.unpublished);
             let ticks = stats.ticks.saturating_sub(base.ticks);
-            self.by_worker = Verdict::at(self.at, 0.0, gap_points(gaps, ticks));
+            self.unpublished = Verdict::new(gap_points(gaps, ticks), self.at, QUALITY_VERDICT_LIFE);
             self.judge();
         }
     }
@@ -166,8 +171,11 @@ impl Quality {
             let missed = view.missed.saturating_sub(base.missed);
             let gaps = missed.saturating_add(view.lost.saturating_sub(base.lost));
             let ticks = view.ticks.saturating_sub(base.ticks);
-            let delay = delay_points(&base, &view);
-            self.by_readers = Verdict::at(self.at, delay, gap_points(gaps, ticks));
+            self.missing = Verdict::new(gap_points(gaps, ticks), self.at, QUALITY_VERDICT_LIFE);
+            // A pause of the market says nothing about a connection: what was said before it holds.
+            if let Some(points) = delay_points(&base, &view) {
+                self.behind = Verdict::new(points, self.at, QUALITY_DELAY_VERDICT_LIFE);
+            }
             self.judge();
         }
     }
@@ -227,7 +235,7 @@ impl Quality {
     fn advance(&mut self, now: Instant) {
         while let Some(end) = self.next_end().filter(|end| *end <= now) {
             self.follow(end);
-            for verdict in [&mut self.by_worker, &mut self.by_readers] {
+            for verdict in [&mut self.unpublished, &mut self.missing, &mut self.behind] {
                 if verdict.until.is_some_and(|until| until <= end) {
                     *verdict = Verdict::default();
                 }
@@ -238,7 +246,7 @@ impl Quality {
     }
 
     fn next_end(&self) -> Option<Instant> {
-        [self.by_worker.until, self.by_readers.until].into_iter().flatten().min()
+        [self.unpublished.until, self.missing.until, self.behind.until].into_iter().flatten().min()
     }
 
     /// Time that goes back stands still.
@@ -258,8 +266,8 @@ impl Quality {
     }
 
     fn judge(&mut self) {
-        self.delay.cause = self.by_worker.delay.max(self.by_readers.delay);
-        self.gaps.cause = self.by_worker.gaps.max(self.by_readers.gaps);
+        self.delay.cause = self.behind.points;
+        self.gaps.cause = self.unpublished.points.max(self.missing.points);
     }
 }
 
@@ -314,8 +322,8 @@ impl<C: Copy> Window<C> {
 // === impl Verdict ===
 
 impl Verdict {
-    fn at(now: Instant, delay: f64, gaps: f64) -> Self {
-        Self { delay, gaps, until: now.checked_add(QUALITY_VERDICT_LIFE) }
+    fn new(points: f64, now: Instant, life: Duration) -> Self {
+        Self { points, until: now.checked_add(life) }
     }
 }
 
@@ -356,17 +364,19 @@ fn error_points(before: &WorkerStats, now: &WorkerStats) -> f64 {
         + QUALITY_ALL_ASKED_AGAIN_POINTS * new(|stats| stats.asked_again) / carried
 }
 
-fn delay_points(before: &ConnectionView, now: &ConnectionView) -> f64 {
+/// `None` when there was too little to compare.
+fn delay_points(before: &ConnectionView, now: &ConnectionView) -> Option<f64> {
     let new = |of: fn(&ConnectionView) -> u64| of(now).saturating_sub(of(before));
     let late = new(|view| view.late);
     let contested =
         new(|view| view.won).saturating_add(new(|view| view.copies)).saturating_add(late);
     if contested < QUALITY_CONTESTED_MIN {
-        return 0.0;
+        return None;
     }
     let behind_ms = real(new(|view| view.behind_ns)) / 1e6 + QUALITY_DELAY_FULL_MS * real(late);
     let mean_ms = behind_ms / real(contested);
-    QUALITY_DELAY_POINTS_MAX * on_scale(mean_ms, QUALITY_DELAY_FREE_MS, QUALITY_DELAY_FULL_MS)
+    let share = on_scale(mean_ms, QUALITY_DELAY_FREE_MS, QUALITY_DELAY_FULL_MS);
+    Some(QUALITY_DELAY_POINTS_MAX * share)
 }
 
 fn gap_points(gaps: u64, ticks: u64) -> f64 {

@@ -43,17 +43,22 @@ const ROUNDS_MAX: usize = 1_000;
 fn main() {
     let words: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let named = |strategy: &Strategy| {
+        let name = strategy.to_string();
+        words.is_empty() || words.iter().any(|word| name.contains(word.as_str()))
+    };
+    let chosen: Vec<Strategy> = STRATEGIES.into_iter().filter(named).collect();
+    if chosen.is_empty() {
+        return;
+    }
     println!("planning {INSTRUMENTS} instruments over {} connections, ms (median)", seats().len());
     println!(
         "{:<20} {:<10} {:<10} {:>9} {:>9} {:>8} {:>8}",
         "", "", "", "ms", "floor", "ratio", "copies"
     );
-    for strategy in STRATEGIES {
-        let name = strategy.to_string();
-        if words.is_empty() || words.iter().any(|word| name.contains(word.as_str())) {
-            planner_alone(strategy);
-            whole_placement(strategy);
-        }
+    for strategy in chosen {
+        planner_alone(strategy);
+        whole_placement(strategy);
     }
 }
 

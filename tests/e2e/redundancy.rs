@@ -202,3 +202,20 @@ async fn a_voluntary_move_costs_no_tick_without_redundancy() {
     }
     scene.fleet.stop().await;
 }
+
+#[tokio::test]
+async fn a_frontend_that_stands_still_while_connections_change_misses_nothing() {
+    let scene = Scene::new(2, no_faults).await;
+    for round in 0..3 {
+        let status = scene.fleet.status_now().await;
+        let pid = status.frontends[0].pid.unwrap();
+        processes::signal(pid, Signal::SIGSTOP);
+        for connection in CONNECTIONS {
+            scene.kill(connection).await;
+            scene.settled("two copies of each tick again").await;
+        }
+        processes::signal(pid, Signal::SIGCONT);
+        scene.assert_nothing_lost(&format!("round {round}")).await;
+    }
+    scene.fleet.stop().await;
+}

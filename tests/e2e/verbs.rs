@@ -150,10 +150,10 @@ async fn disable_ends_a_worker_and_enable_starts_even_one_that_the_file_switches
     let said = fleet.told(&["disable", "gamma"]);
     assert!(said.contains("it was the last one in use: nothing ticks now"), "{said}");
     let none = |status: &FleetStatus| {
-        status.workers.iter().all(|worker| worker.process == WorkerProcess::Disabled)
+        let off = status.workers.iter().all(|worker| worker.process == WorkerProcess::Disabled);
+        off && (status.wanted, status.ticking, status.waiting_for_room) == (12, 0, 12)
     };
-    let status = onlooker.until(&fleet, "no worker is left", none).await;
-    assert_eq!((status.wanted, status.ticking, status.waiting_for_room), (12, 0, 12));
+    onlooker.until(&fleet, "no worker is left, and all wait", none).await;
     assert_eq!(fleet.told(&["enable", "alpha"]), "alpha is started\n");
     onlooker.until_settled(&fleet, 12, 1).await;
     fleet.stop().await;

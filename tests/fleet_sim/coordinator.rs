@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use qamd::fleet::{
-    Action, ClientId, Fleet, FleetPlan, Found, PlannedConnection, ProcessId, Reload,
-};
+use qamd::fleet::{Action, ClientId, Fleet, FleetPlan, Found, PlannedConnection, ProcessId};
 use qamd::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL};
 use shm_layout::control::ConnectionWish;
 use shm_layout::{ConnectionId, FrontAddr, Instance, WorkerId};
@@ -116,7 +114,7 @@ impl World {
             notices: Vec::new(),
         };
         self.memory = memory;
-        self.coordinator = Some(Coordinator {
+        self.coordinator = Some(Box::new(Coordinator {
             life,
             fleet: Fleet::new(plan, self.now),
             settings: file,
@@ -126,7 +124,7 @@ impl World {
             held_until: self.now,
             woken: (None, 0),
             probing: false,
-        });
+        }));
         self.wake_coordinator(self.now);
         let check = self.now + self.scenario.health_check;
         self.queue.push(check, Event::Coordinator(life, Clock::Health));
@@ -260,15 +258,15 @@ impl World {
             traced!(self, "the coordinator acts: {action:?}");
             self.acted_at = self.now;
             match action {
-                Action::Welcome(client) => self.to_client(client.0, ToClient::Welcome),
+                Action::Welcome(client) => self.tell_client(client.0, ToClient::Welcome),
                 Action::Refuse(client, _) | Action::HangUp(client) => {
                     self.coordinator_hangs_up(client.0);
                 }
                 Action::TellWorker(client, word) => {
-                    self.to_client(client.0, ToClient::Worker(word))
+                    self.tell_client(client.0, ToClient::Worker(word))
                 }
                 Action::TellFrontend(client, word) => {
-                    self.to_client(client.0, ToClient::Frontend(word));
+                    self.tell_client(client.0, ToClient::Frontend(word));
                 }
                 Action::Spawn(process) => self.spawn(coordinator, process),
                 Action::Terminate(_, pid) => {

@@ -14,7 +14,7 @@ use shm_layout::{Date, InstrumentId};
 
 use crate::process::WorkerSide;
 use crate::queue::{Callback, Event, Happening, Pid, Request};
-use crate::scenario::Mood;
+use crate::scenario::{Defect, Mood};
 use crate::world::{World, traced};
 
 /// CTP's ErrorID of "no such instrument".
@@ -283,7 +283,9 @@ impl World {
             worker.front.carried.entry(instrument).or_insert(false);
             self.check_capacity(pid, worker);
             let after = self.answer_time(worker);
-            let at = (self.now + after).max(conditions.mute_until);
+            let early = self.scenario.defect == Defect::TicksEarly;
+            let later = Duration::from_secs(if early { 3 } else { 0 });
+            let at = (self.now + after + later).max(conditions.mute_until);
             self.queue.push(at, Event::Trade(pid, worker.front.link, instrument));
         }
         if !self.random.percent(conditions.loses) {
@@ -357,5 +359,11 @@ impl World {
         }
         traced!(self, "{pid} hears from its front: {kind:?}");
         worker.worker.library_said(self.now, CtpEvent { link: Link(link), kind });
+        if self.scenario.defect == Defect::TicksEarly
+            && let CtpEventKind::Subscribed { instrument: Some(instrument), error: None } = kind
+        {
+            let kind = CtpEventKind::Ticking { instrument };
+            worker.worker.library_said(self.now, CtpEvent { link: Link(link), kind });
+        }
     }
 }

@@ -62,7 +62,7 @@ impl World {
         self.links.insert(id, link);
         process.line.link = Some(id);
         process.line.dialled_at = Some(self.now);
-        self.to_coordinator(id, ToCoordinator::Hello(Box::new(hello)));
+        self.tell_coordinator(id, ToCoordinator::Hello(Box::new(hello)));
         let late = Event::Process(pid, Happening::HelloLate(id));
         self.queue.push(self.now + LINK_HELLO_DEADLINE, late);
     }
@@ -195,7 +195,7 @@ impl World {
         if !matches!(word, FromWorker::Stats(_)) {
             traced!(self, "{pid} says {word:?}");
         }
-        self.to_coordinator(link, ToCoordinator::Worker(word));
+        self.tell_coordinator(link, ToCoordinator::Worker(word));
     }
 
     /// Says what the frontend's clients want, as its driver does.
@@ -208,7 +208,7 @@ impl World {
             let word =
                 FromFrontend::Demand { first: part.first, add: part.add, remove: part.remove };
             traced!(self, "{pid} says {word:?}");
-            self.to_coordinator(link, ToCoordinator::Frontend(word));
+            self.tell_coordinator(link, ToCoordinator::Frontend(word));
         }
     }
 
@@ -227,16 +227,16 @@ impl World {
             }
             Side::Frontend(_) => {
                 let word = FromFrontend::Stats(FrontendStats::default());
-                self.to_coordinator(link, ToCoordinator::Frontend(word));
+                self.tell_coordinator(link, ToCoordinator::Frontend(word));
                 if self.scenario.views {
                     let word = FromFrontend::Connections(self.compare());
-                    self.to_coordinator(link, ToCoordinator::Frontend(word));
+                    self.tell_coordinator(link, ToCoordinator::Frontend(word));
                 }
             }
         }
     }
 
-    fn to_coordinator(&mut self, link: LinkId, word: ToCoordinator) {
+    fn tell_coordinator(&mut self, link: LinkId, word: ToCoordinator) {
         let delay = self.random.time(Duration::from_micros(20), self.scenario.link_delay);
         let (now, coarse) = (self.now, self.coarse);
         let Some(line) = self.links.get_mut(&link).filter(|line| !line.gone) else { return };
@@ -249,7 +249,7 @@ impl World {
     }
 
     /// The coordinator says something to a client.
-    pub(crate) fn to_client(&mut self, link: LinkId, word: ToClient) {
+    pub(crate) fn tell_client(&mut self, link: LinkId, word: ToClient) {
         let delay = self.random.time(Duration::from_micros(20), self.scenario.link_delay);
         let now = self.now;
         let Some(line) = self.links.get_mut(&link).filter(|line| !line.deaf && !line.gone) else {
@@ -262,7 +262,7 @@ impl World {
 
     /// The coordinator lets go of a connection: what it has said still arrives, and then the end of it.
     pub(crate) fn coordinator_hangs_up(&mut self, link: LinkId) {
-        self.to_client(link, ToClient::Closed);
+        self.tell_client(link, ToClient::Closed);
         let soon = self.random.millis(0, 3);
         if let Some(line) = self.links.get_mut(&link).filter(|line| !line.deaf) {
             line.deaf = true;

@@ -54,9 +54,15 @@ struct Told {
     fingerprint: u64,
 }
 
+/// Runs a world; a panic in the code under test is a failure like any other.
+fn outcome_of(world: &mut World) -> Result<(), String> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run()));
+    outcome.unwrap_or_else(|_| Err("it panicked".into()))
+}
+
 fn run(seed: u64, defect: Defect, base: Instant) -> Told {
     let mut world = World::new(Scenario::new(seed, defect), base, Tracing::Off);
-    let outcome = world.run();
+    let outcome = outcome_of(&mut world);
     Told { outcome, events: world.events, fingerprint: world.fingerprint }
 }
 
@@ -64,7 +70,7 @@ fn run(seed: u64, defect: Defect, base: Instant) -> Told {
 fn story(seed: u64, base: Instant) -> String {
     let scenario = Scenario::new(seed, Defect::None);
     let mut world = World::new(scenario.clone(), base, Tracing::End);
-    let outcome = world.run();
+    let outcome = outcome_of(&mut world);
     let trace: Vec<String> = world.trace.unwrap_or_default().into();
     format!(
         "{}\n\nseed {seed} failed: {outcome:?}\n{scenario:?}\nQAMD_SIM_SEED={seed} tells all of it",
@@ -114,7 +120,9 @@ fn any_history_ends_well() {
         let seed = seed.parse().expect("QAMD_SIM_SEED is a number");
         let scenario = Scenario::new(seed, Defect::None);
         println!("{scenario:?}");
-        let outcome = World::new(scenario, monotonic(), Tracing::Printed).run();
+        let mut world = World::new(scenario, monotonic(), Tracing::Whole);
+        let outcome = outcome_of(&mut world);
+        world.trace.iter().flatten().for_each(|line| println!("{line}"));
         assert_eq!(outcome, Ok(()), "seed {seed}");
         return;
     }
@@ -152,7 +160,12 @@ fn is_caught(defect: Defect, reasons: &[&str]) {
 
 #[test]
 fn workers_that_release_nothing_are_caught() {
-    is_caught(Defect::DeafToReleases, &["not wanted"]);
+    is_caught(Defect::DeafToReleases, &["two primaries", "which may have"]);
+}
+
+#[test]
+fn moves_that_break_before_they_make_are_caught() {
+    is_caught(Defect::TicksEarly, &["it ticks nowhere"]);
 }
 
 #[test]

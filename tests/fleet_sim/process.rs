@@ -170,7 +170,7 @@ impl World {
             stats_due: false,
             side,
         };
-        self.processes.insert(pid, process);
+        self.processes.insert(pid, Box::new(process));
         let at = self.now + self.random.millis(1, 300);
         self.queue.push(at, Event::Process(pid, Happening::Begins));
         pid
@@ -350,7 +350,8 @@ impl World {
 
     /// The workers that are there, and their processes' numbers.
     pub(crate) fn workers(&self) -> impl Iterator<Item = (Pid, &Process, &WorkerSide)> {
-        self.processes.iter().filter_map(|(pid, process)| Some((*pid, process, process.worker()?)))
+        let all = self.processes.iter();
+        all.filter_map(|(pid, process)| Some((*pid, process.as_ref(), process.worker()?)))
     }
 
     /// One report of counters is due at every connected process, once a second.

@@ -28,6 +28,8 @@ pub(crate) enum Defect {
     NoNextCoordinator,
     /// Workers say that they have taken an assignment, and take it later.
     TakenEarly,
+    /// Workers say that an instrument ticks as soon as the front says yes.
+    TicksEarly,
     /// Workers and coordinator believe that a front takes more than it does.
     Greedy,
 }

@@ -49,7 +49,7 @@ impl World {
             settled.processes(),
             settled.ticking(self),
             settled.unwanted(),
-            settled.primaries(),
+            settled.primaries(self),
             settled.status(self),
         ];
         if let Some(fault) = faults.into_iter().flatten().next() {
@@ -199,8 +199,9 @@ impl Settled {
     }
 
     /// What ticks has exactly one primary.
-    fn primaries(&self) -> Option<String> {
-        self.wanted.iter().find_map(|instrument| {
+    fn primaries(&self, world: &World) -> Option<String> {
+        let sound = |id: &&InstrumentId| !world.scenario.mute.contains(id);
+        self.wanted.iter().filter(sound).find_map(|instrument| {
             let primary =
                 |carrier: &&Carrier| carrier.roles.get(instrument) == Some(&CarryRole::Primary);
             let primaries = self.carriers.iter().filter(primary).count();
@@ -222,25 +223,24 @@ impl Settled {
         let mut shown: Vec<(&str, u64, u64)> = vec![
             ("wanted", u64::from(status.wanted), self.wanted.len() as u64),
             ("ticking", u64::from(status.ticking), count(&|id| self.ticking_on(*id) > 0)),
-            ("placed", u64::from(status.placed), count(&placed)),
-            (
-                "waiting and refused for good",
-                u64::from(status.waiting_for_room + status.refused_for_good),
-                count(&|id| !placed(id)),
-            ),
-            ("moving", u64::from(status.moving), 0),
         ];
-        let sound = self
-            .wanted
-            .iter()
-            .all(|id| !world.scenario.mute.contains(id) && world.scenario.refusals(*id) == 0);
-        if sound {
+        // What is acknowledged and never sent is on its way from one connection to the next at any time.
+        let restless = self.wanted.iter().any(|id| world.scenario.mute.contains(id));
+        if !restless {
+            shown.push(("placed", u64::from(status.placed), count(&placed)));
+            let unplaced = u64::from(status.waiting_for_room + status.refused_for_good);
+            shown.push(("waiting and refused for good", unplaced, count(&|id| !placed(id))));
+            shown.push(("moving", u64::from(status.moving), 0));
+            for worker in &status.workers {
+                let carrier = self.carrier(worker.connection_id);
+                let carried = carrier.map_or(0, |it| it.roles.len() as u64);
+                shown.push(("subscriptions", u64::from(worker.subscriptions), carried));
+            }
+        }
+        let refused = self.wanted.iter().any(|id| world.scenario.refusals(*id) > 0);
+        if !restless && !refused {
             let short = count(&|id| placed(id) && copies(id) < self.redundancy);
             shown.push(("short of copies", u64::from(status.short_of_copies), short));
-        }
-        for worker in &status.workers {
-            let carried = self.carrier(worker.connection_id).map_or(0, |it| it.roles.len() as u64);
-            shown.push(("subscriptions", u64::from(worker.subscriptions), carried));
         }
         let wrong = shown.into_iter().find(|(_, says, is)| says != is)?;
         Some(format!("the status says {} {}, in truth it is {}", wrong.0, wrong.1, wrong.2))

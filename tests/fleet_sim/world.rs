@@ -55,8 +55,8 @@ pub(crate) enum Tracing {
     Off,
     /// Its end is kept.
     End,
-    /// It is printed as it happens.
-    Printed,
+    /// All of it is kept.
+    Whole,
 }
 
 /// All of it.
@@ -69,9 +69,9 @@ pub(crate) struct World {
     /// The configuration as it is written.
     pub(crate) file: ConfigFile,
     pub(crate) memory: Memory,
-    pub(crate) coordinator: Option<Coordinator>,
+    pub(crate) coordinator: Option<Box<Coordinator>>,
     pub(crate) lives: u64,
-    pub(crate) processes: BTreeMap<Pid, Process>,
+    pub(crate) processes: BTreeMap<Pid, Box<Process>>,
     pub(crate) ended_in_hand: Option<(Pid, Exit)>,
     pub(crate) links: BTreeMap<LinkId, Link>,
     pub(crate) fronts: BTreeMap<ConnectionId, Conditions>,
@@ -294,12 +294,9 @@ impl World {
     /// Tells the trace.
     pub(crate) fn tell(&mut self, text: String) {
         let line = format!("{:>12.6} {text}", (self.now - self.began).as_secs_f64());
-        if self.tracing == Tracing::Printed {
-            println!("{line}");
-        }
         if let Some(trace) = &mut self.trace {
             trace.push_back(line);
-            while trace.len() > TRACE_LINES_SHOWN {
+            while self.tracing == Tracing::End && trace.len() > TRACE_LINES_SHOWN {
                 trace.pop_front();
             }
         }

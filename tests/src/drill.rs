@@ -20,6 +20,8 @@ pub async fn verb(fleet: &Fleet, arguments: &[&str]) -> (i32, String) {
         .current_dir(fleet.home().dir())
         .env_remove("QAMD_LOG")
         .stdin(Stdio::null())
+        // Who does not wait for the answer leaves nobody behind.
+        .kill_on_drop(true)
         .output();
     let output = typed.await.expect("qamd can be started");
     let said = [output.stdout, output.stderr].concat();

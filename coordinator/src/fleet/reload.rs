@@ -138,8 +138,13 @@ impl Fleet {
             self.retire(index, Afterwards::Disable, now);
         } else if plan.enabled && !ran {
             said.push(format!("{id} is started"));
-            self.workers[index].retiring = None;
-            self.workers[index].life.enable(now);
+            let worker = &mut self.workers[index];
+            worker.retiring = None;
+            worker.life.enable(now);
+            if changed && worker.life.is_alive() && !worker.life.is_ending() {
+                // It was still saying farewell, with the settings it has.
+                self.to_restart.push_back(index);
+            }
         } else if plan.enabled && changed {
             said.push(format!("{id} has other settings and is restarted"));
             self.to_restart.push_back(index);

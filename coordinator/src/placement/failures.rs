@@ -6,7 +6,7 @@ use std::time::Instant;
 use shm_layout::InstrumentId;
 
 use super::Placement;
-use crate::limits::{REFUSAL_MEMORY, REFUSALS_ENOUGH, SILENCE_MEMORY};
+use crate::limits::{REFUSAL_MEMORY, REFUSALS_ENOUGH, SILENCE_MEMORY, SILENCE_MEMORY_MAX};
 use crate::planner::{Acceptance, ItemIndex, SeatIndex};
 
 /// A front's final no.
@@ -24,6 +24,8 @@ pub struct Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     items: BTreeMap<ItemIndex, Vec<Failure>>,
+    /// How often in a row each was silent somewhere.
+    silences: BTreeMap<ItemIndex, u32>,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,21 @@ impl Failures {
 
     pub(super) fn forget(&mut self, index: ItemIndex) {
         self.items.remove(&index);
+        self.silences.remove(&index);
+    }
+
+    /// It ticks: whoever is silent about it next is the first.
+    pub(super) fn ticks(&mut self, index: ItemIndex) {
+        if !self.silences.is_empty() {
+            self.silences.remove(&index);
+        }
+    }
+
+    fn silence_lasts(&mut self, index: ItemIndex) -> std::time::Duration {
+        let silences = self.silences.entry(index).or_default();
+        let doublings = (*silences).min(16);
+        *silences += 1;
+        SILENCE_MEMORY.saturating_mul(1 << doublings).min(SILENCE_MEMORY_MAX)
     }
 
     fn note(&mut self, index: ItemIndex, failure: Failure) {
@@ -93,7 +110,8 @@ impl Placement {
     }
 
     pub(super) fn fell_silent(&mut self, index: ItemIndex, seat: SeatIndex, now: Instant) {
-        self.failures.note(index, Failure { seat, until: now + SILENCE_MEMORY, refusal: None });
+        let until = now + self.failures.silence_lasts(index);
+        self.failures.note(index, Failure { seat, until, refusal: None });
         self.weigh(index);
     }
 

@@ -58,6 +58,7 @@ impl Placement {
                     self.refused(index, seat, *error_id, message.clone(), now);
                 }
                 InstrumentState::Silent => self.fell_silent(index, seat, now),
+                InstrumentState::Ticking => self.failures.ticks(index),
                 _ => {}
             }
         }

@@ -253,7 +253,7 @@ impl Placement {
         planned
     }
 
-    /// Takes away the leaving copies that nobody misses: every copy that stays is where it may be and ticks, or they do
+    /// Takes away the leaving copies that nobody misses: a copy stays that may, and every one that stays ticks, or they do
     /// not tick themselves. Only after a plan, which may want one of them to stay after all.
     fn drop_what_is_replaced(&mut self) {
         for index in self.leavers.clone() {

@@ -84,8 +84,8 @@ impl Holders {
     pub(super) fn taken(&mut self, seat: SeatIndex, generation: Generation) -> Vec<ItemIndex> {
         let mut freed = Vec::new();
         let held = &mut self.seats[usize::from(seat)];
-        while let Some((_, items)) = held.ended.pop_front_if(|(told, _)| *told <= generation) {
-            freed.extend(items);
+        while held.ended.front().is_some_and(|(told, _)| *told <= generation) {
+            freed.extend(held.ended.pop_front().into_iter().flat_map(|(_, items)| items));
         }
         freed.iter().for_each(|index| self.free(*index, seat));
         freed

@@ -49,11 +49,15 @@ impl Placement {
         self.short
     }
 
-    /// Copies that are on their way out.
+    /// Copies that are on their way out, beside those that take their place.
     #[must_use]
     pub fn leaving(&self) -> usize {
-        let leaving =
-            |index: &ItemIndex| self.item(*index).copies.iter().filter(|copy| copy.leaving).count();
+        let leaving = |index: &ItemIndex| {
+            let copies = self.item(*index).copies;
+            let others = copies.staying().count();
+            // One that has nowhere to go just now does not move.
+            if others == 0 { 0 } else { copies.len() - others }
+        };
         self.leavers.iter().map(leaving).sum()
     }
 

@@ -754,7 +754,9 @@ fn the_one_that_ticks_leads() {
 #[test]
 fn of_two_that_take_themselves_for_the_primary_one_is_told_otherwise() {
     let mut placement = Placement::new(Strategy::RoundRobin, 2);
-    (0..2).for_each(|n| drop(placement.add_seat(seat(n, 5))));
+    for n in 0..2 {
+        placement.add_seat(seat(n, 5));
+    }
     placement.want(instrument(0), Tier::Clients);
     for n in 0..2 {
         let state = InstrumentState::Ticking;

@@ -133,17 +133,21 @@ impl Planner<'_> {
                 .copied()
                 .filter(|seat| !exhausted[usize::from(*seat)] && lasting[usize::from(*seat)] > 0)
                 .max_by(|one, other| pressure(*one, 0).total_cmp(&pressure(*other, 0)));
-            let emptiest = seats
-                .iter()
-                .copied()
-                .filter(|seat| self.chooser.has_room(*seat))
-                .min_by(|one, other| pressure(*one, 1).total_cmp(&pressure(*other, 1)));
-            let (Some(from), Some(to)) = (fullest, emptiest) else { return };
-            if pressure(from, 0) <= pressure(to, 1) + self.slack(lasting[usize::from(from)]) {
+            let Some(from) = fullest else { return };
+            let mut emptiest: Vec<SeatIndex> =
+                seats.iter().copied().filter(|seat| self.chooser.has_room(*seat)).collect();
+            emptiest.sort_by(|one, other| pressure(*one, 1).total_cmp(&pressure(*other, 1)));
+            let enough = pressure(from, 0) - self.slack(lasting[usize::from(from)]);
+            emptiest.retain(|to| pressure(*to, 1) < enough);
+            if emptiest.is_empty() {
                 return;
             }
-            match self.candidate(&mut carried[usize::from(from)], from, to) {
-                Some(index) => {
+            // The emptiest may be none for what is there: its broker has a copy already.
+            let items = &mut carried[usize::from(from)];
+            let step =
+                emptiest.into_iter().find_map(|to| Some((self.candidate(items, from, to)?, to)));
+            match step {
+                Some((index, to)) => {
                     self.move_copy(index, from, to);
                     lasting[usize::from(from)] -= 1;
                     lasting[usize::from(to)] += 1;

@@ -408,18 +408,6 @@ proptest! {
         }
     }
 
-    /// A plan that is made while moves are under way does not repeat them.
-    #[test]
-    fn moves_under_way_count(board in boards(), policy in policies()) {
-        let mut board = board;
-        come_to_rest(&mut board);
-        settle(&mut board, &Policy { voluntary_moves: 0, ..policy });
-        let policy = Policy { voluntary_moves: 1_000, ..policy };
-        let moves = plan(&board, &policy);
-        apply(&mut board, &moves, policy.redundancy);
-        prop_assert_eq!(plan(&board, &policy).steps, []);
-    }
-
     /// Where instruments stand on the board decides nothing; their rank does.
     #[test]
     fn the_order_of_service_is_the_rank(board in boards(), policy in policies()) {
@@ -501,15 +489,19 @@ proptest! {
         }
     }
 
-    /// The strategies that count: after a rebalance nobody has clearly more than another that has room.
+    /// The strategies that count: after a rebalance nobody has clearly more than another that has room. A plan that is made
+    /// while the moves are under way does not repeat them.
     #[test]
     fn loads_are_level_after_a_rebalance(
-        capacities in prop::collection::vec(0..40_usize, 2..8),
+        capacities in prop::collection::vec((0..40_usize, 0..=20_u8), 2..8),
         wishes in prop::collection::vec(any::<Index>(), 0..120),
-        strategy in select(vec![Strategy::RoundRobin, Strategy::LeastConnections]),
+        strategy in select(STRATEGIES.to_vec()),
     ) {
+        let made = |(n, (size, lacks)): (usize, &(usize, u8))| {
+            Seat { quality: 100.0 - f64::from(*lacks), ..seat(n, *size) }
+        };
         let mut board = Board {
-            seats: capacities.iter().enumerate().map(|(n, size)| seat(n, *size)).collect(),
+            seats: capacities.iter().enumerate().map(made).collect(),
             items: Vec::new(),
             turn: 0,
         };
@@ -521,10 +513,16 @@ proptest! {
                 board.items.push(Item { copies, ..item(n) });
             }
         }
-        settle(&mut board, &policy(strategy, 1, 10));
+        let policy = policy(strategy, 1, 1_000);
+        let mut under_way = board.clone();
+        apply(&mut under_way, &plan(&board, &policy), 1);
+        prop_assert_eq!(plan(&under_way, &policy).steps, []);
+        settle(&mut board, &policy);
         let open = board.seats.iter().filter(|seat| has_room(seat)).map(|seat| seat.load);
         let (most, least) = (board.seats.iter().map(|seat| seat.load).max(), open.min());
-        if let (Some(most), Some(least)) = (most, least) {
+        if let (Some(most), Some(least)) = (most, least)
+            && matches!(strategy, Strategy::RoundRobin | Strategy::LeastConnections)
+        {
             prop_assert!(most <= least + 1 + (most / 10).max(2), "{} beside {}", most, least);
         }
     }
