@@ -1,6 +1,7 @@
 //! The one task that owns the fleet: takes inputs from a bounded inbox, gives them to [`Fleet`], and does what it decides.
 
 mod clocks;
+mod inbound;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,67 +12,21 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shm_layout::FleetPaths;
 use shm_layout::clock::{monotonic, unix_ms};
-use shm_layout::control::{FleetStatus, Hello, HelloReply, OperatorReply, OperatorRequest, Role};
+use shm_layout::control::{HelloReply, OperatorReply, OperatorRequest, Role};
 use shm_layout::ring::RingNode;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, Files};
 use crate::control_server::{ControlCounters, Incoming, Outgoing};
-use crate::fleet::{Action, ClientId, Fleet, FleetCounters, ProcessId};
+use crate::fleet::{Action, ClientId, Fleet, ProcessId};
 use crate::launch::Launch;
-use crate::life::Exit;
 use crate::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL_STOPPING};
 use crate::settings::Settings;
 use crate::spawn::Spawner;
 use clocks::{Clocks, every, until};
+
+pub use inbound::{ControlTotals, Inbound, Reread, Snapshot};
 use shm_layout::lock_file::{LockState, probe};
-
-/// What comes into the driver.
-#[derive(Debug)]
-pub enum Inbound {
-    /// A control client said hello; the outbox leads to it.
-    Hello {
-        /// The connection.
-        client: ClientId,
-        /// What it said.
-        hello: Hello,
-        /// The way to it. Dropping it hangs up.
-        outbox: mpsc::Sender<Outgoing>,
-    },
-    /// A control client said something.
-    Said(ClientId, Incoming),
-    /// A control client is gone.
-    Gone(ClientId),
-    /// A child of ours ended.
-    Exited(ProcessId, u32, Exit),
-    /// Somebody in this process asks how the fleet is.
-    Ask(oneshot::Sender<Snapshot>),
-    /// A person wants the fleet to stop; again: faster.
-    Stop,
-}
-
-/// The fleet at one moment, with what the coordinator counts of itself.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// As operators see it.
-    pub status: FleetStatus,
-    /// Of the decisions.
-    pub counters: FleetCounters,
-    /// Of the control socket.
-    pub control: ControlTotals,
-}
-
-/// What is counted at the control socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ControlTotals {
-    /// Clients connected now.
-    pub clients: usize,
-    /// Clients refused.
-    pub refused: u64,
-    /// Clients disconnected because they did not take their messages.
-    pub overflowed: u64,
-}
 
 /// The fleet's owner.
 #[derive(Debug)]
@@ -91,24 +46,6 @@ pub struct Driver {
     reread: Reread,
     /// The clocks are to be set anew.
     reloaded: bool,
-}
-
-/// Reads the configuration again, as it was read at the start; the error is for a person.
-pub struct Reread(Box<dyn Fn() -> Result<(Config, Files), String> + Send>);
-
-// === impl Reread ===
-
-impl Reread {
-    /// What reads it.
-    pub fn new(reread: impl Fn() -> Result<(Config, Files), String> + Send + 'static) -> Self {
-        Self(Box::new(reread))
-    }
-}
-
-impl std::fmt::Debug for Reread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reread")
-    }
 }
 
 // === impl Driver ===

@@ -51,19 +51,21 @@
 //! so all they hold is new. A sum over frontends that went back means that a frontend left; what it holds is old, so the
 //! window begins anew and the last verdict holds meanwhile.
 
+mod judging;
+
 use std::time::{Duration, Instant};
 
 use shm_layout::control::{self, ConnectionView, WorkerStats};
 
 use crate::limits::{
-    QUALITY_ALL_ASKED_AGAIN_POINTS, QUALITY_AWAY_POINTS, QUALITY_CARRIED_MIN,
-    QUALITY_CONTESTED_MIN, QUALITY_DEATH_POINTS, QUALITY_DELAY_FREE_MS, QUALITY_DELAY_FULL_MS,
-    QUALITY_DELAY_POINTS_MAX, QUALITY_DELAY_VERDICT_LIFE, QUALITY_DISCONNECT_POINTS,
-    QUALITY_DISCONNECTS_HALF_LIFE, QUALITY_DISCONNECTS_POINTS_MAX, QUALITY_ERRORS_HALF_LIFE,
-    QUALITY_ERRORS_POINTS_MAX, QUALITY_GAPS_FREE, QUALITY_GAPS_FULL, QUALITY_GAPS_POINTS_MAX,
-    QUALITY_GRAVE_ERROR_POINTS, QUALITY_REFUSED_CALL_POINTS, QUALITY_SMALL_ERROR_POINTS,
-    QUALITY_SMOOTHING_HALF_LIFE, QUALITY_STALE_POINTS, QUALITY_TICKS_MIN, QUALITY_VERDICT_LIFE,
-    QUALITY_WINDOW,
+    QUALITY_AWAY_POINTS, QUALITY_DEATH_POINTS, QUALITY_DELAY_VERDICT_LIFE,
+    QUALITY_DISCONNECT_POINTS, QUALITY_DISCONNECTS_HALF_LIFE, QUALITY_DISCONNECTS_POINTS_MAX,
+    QUALITY_ERRORS_HALF_LIFE, QUALITY_ERRORS_POINTS_MAX, QUALITY_SMOOTHING_HALF_LIFE,
+    QUALITY_STALE_POINTS, QUALITY_VERDICT_LIFE,
+};
+use judging::{
+    Verdict, Window, counters_of_stats, counters_of_view, delay_points, error_points, gap_points,
+    went_back,
 };
 
 /// What is known of one connection's quality.
@@ -97,24 +99,6 @@ struct Part {
     points: f64,
     /// In which time half of the cause is forgotten; `None` for one that holds until it is set anew.
     half_life: Option<Duration>,
-}
-
-/// Counters that are judged once enough time has passed.
-#[derive(Debug, Clone, Copy)]
-struct Window<C> {
-    /// As they were when it began.
-    base: C,
-    /// As they were said last.
-    last: C,
-    began: Instant,
-}
-
-/// What a window came to, in points.
-#[derive(Debug, Clone, Copy, Default)]
-struct Verdict {
-    points: f64,
-    /// When it lapses; `None` when it has.
-    until: Option<Instant>,
 }
 
 // === impl Quality ===
@@ -300,98 +284,9 @@ impl Part {
     }
 }
 
-// === impl Window ===
-
-impl<C: Copy> Window<C> {
-    const fn new(counters: C, now: Instant) -> Self {
-        Self { base: counters, last: counters, began: now }
-    }
-
-    /// Takes counters, and when the window was long enough ends it: the next begins here, and what this one began with
-    /// is returned.
-    fn say(&mut self, counters: C, now: Instant) -> Option<C> {
-        self.last = counters;
-        if now.saturating_duration_since(self.began) < QUALITY_WINDOW {
-            return None;
-        }
-        self.began = now;
-        Some(std::mem::replace(&mut self.base, counters))
-    }
-}
-
-// === impl Verdict ===
-
-impl Verdict {
-    fn new(points: f64, now: Instant, life: Duration) -> Self {
-        Self { points, until: now.checked_add(life) }
-    }
-}
-
 /// What is left of one after so many half-lives.
 fn half_lives(elapsed: Duration, half_life_s: f64) -> f64 {
     (-elapsed.as_secs_f64() / half_life_s).exp2()
-}
-
-/// Counters that only grow, within one life.
-const fn counters_of_stats(stats: &WorkerStats) -> [u64; 8] {
-    [
-        stats.ticks,
-        stats.malformed,
-        stats.unpublished,
-        stats.panics,
-        stats.dropped_events,
-        stats.asked_again,
-        stats.login_failures,
-        stats.calls_refused,
-    ]
-}
-
-const fn counters_of_view(view: &ConnectionView) -> [u64; 7] {
-    [view.ticks, view.lost, view.won, view.copies, view.behind_ns, view.late, view.missed]
-}
-
-fn went_back<const N: usize>(before: [u64; N], now: [u64; N]) -> bool {
-    before.iter().zip(&now).any(|(before, now)| now < before)
-}
-
-fn error_points(before: &WorkerStats, now: &WorkerStats) -> f64 {
-    let new = |of: fn(&WorkerStats) -> u64| real(of(now).saturating_sub(of(before)));
-    let carried = f64::from(now.instruments).max(QUALITY_CARRIED_MIN);
-    QUALITY_GRAVE_ERROR_POINTS * (new(|stats| stats.login_failures) + new(|stats| stats.panics))
-        + QUALITY_REFUSED_CALL_POINTS * new(|stats| stats.calls_refused)
-        + QUALITY_SMALL_ERROR_POINTS
-            * (new(|stats| stats.dropped_events) + new(|stats| stats.malformed))
-        + QUALITY_ALL_ASKED_AGAIN_POINTS * new(|stats| stats.asked_again) / carried
-}
-
-/// `None` when there was too little to compare.
-fn delay_points(before: &ConnectionView, now: &ConnectionView) -> Option<f64> {
-    let new = |of: fn(&ConnectionView) -> u64| of(now).saturating_sub(of(before));
-    let late = new(|view| view.late);
-    let contested =
-        new(|view| view.won).saturating_add(new(|view| view.copies)).saturating_add(late);
-    if contested < QUALITY_CONTESTED_MIN {
-        return None;
-    }
-    let behind_ms = real(new(|view| view.behind_ns)) / 1e6 + QUALITY_DELAY_FULL_MS * real(late);
-    let mean_ms = behind_ms / real(contested);
-    let share = on_scale(mean_ms, QUALITY_DELAY_FREE_MS, QUALITY_DELAY_FULL_MS);
-    Some(QUALITY_DELAY_POINTS_MAX * share)
-}
-
-fn gap_points(gaps: u64, ticks: u64) -> f64 {
-    let share = real(gaps) / real(ticks.saturating_add(gaps).max(QUALITY_TICKS_MIN));
-    QUALITY_GAPS_POINTS_MAX * on_scale(share, QUALITY_GAPS_FREE, QUALITY_GAPS_FULL)
-}
-
-/// Where a value lies between two others by their ratios: 0 up to the first, 1 from the second on.
-fn on_scale(value: f64, free: f64, full: f64) -> f64 {
-    if value <= free { 0.0 } else { ((value / free).ln() / (full / free).ln()).min(1.0) }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count beyond 2^53 is a share all the same")]
-const fn real(count: u64) -> f64 {
-    count as f64
 }
 
 /// Points as they are shown.

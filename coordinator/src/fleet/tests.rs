@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use shm_layout::clock::monotonic;
 use shm_layout::control::{
-    Assignment, Carry, CarryRole, ConnectionWish, FromFrontend, FromWorker, FrontendHello, Hello, InstrumentReport,
-    InstrumentState, Role, SessionReport, SessionState, WorkerHello, WorkerProcess, WorkerStats,
+    Assignment, Carry, CarryRole, ConnectionWish, FromFrontend, FromWorker, FrontendHello, Hello,
+    InstrumentReport, InstrumentState, Role, SessionReport, SessionState, Standing, WorkerHello,
+    WorkerProcess, WorkerStats,
 };
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use shm_layout::version::CONTROL_PROTOCOL;
@@ -20,7 +21,7 @@ use super::*;
 use crate::config::Strategy as Placing;
 use crate::limits::{
     INHERITED_DEMAND_LINGER, INVENTORY_WAIT, PLAN_INTERVAL, PROBATION_FIRST,
-    REPLACED_DEMAND_LINGER, RESTART_DELAY_FIRST,
+    REPLACED_DEMAND_LINGER, RESTART_DELAY_FIRST, UNRESPONSIVE_AFTER,
 };
 
 fn id(n: u32) -> InstrumentId {
@@ -90,6 +91,9 @@ struct Carrier {
     client: Option<ClientId>,
     has: Option<Generation>,
     carries: BTreeMap<InstrumentId, CarryRole>,
+    /// It stands still: it neither speaks nor reads.
+    still: bool,
+    unread: Vec<Assignment>,
 }
 
 impl Carrier {
@@ -133,7 +137,8 @@ impl World {
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        for client in self.workers.values().filter_map(|worker| worker.client).collect::<Vec<_>>() {
+        let speaking = self.workers.values().filter(|worker| !worker.still);
+        for client in speaking.filter_map(|worker| worker.client).collect::<Vec<_>>() {
             // A sign of life.
             self.fleet.worker_said(client, FromWorker::Instruments(Vec::new()), self.now);
         }
@@ -166,6 +171,9 @@ impl World {
         else {
             return;
         };
+        if worker.still {
+            return worker.unread.push(assignment.clone());
+        }
         let (generation, after) = match assignment {
             Assignment::Whole { generation, instruments } => {
                 worker.carries = as_roles(instruments);
@@ -348,6 +356,28 @@ fn a_dead_workers_instruments_tick_elsewhere_and_some_return_after_its_probation
     assert_eq!(world.carried(), [3, 5], "what would not be worth a move stays");
     assert!(ids(0..8).iter().all(|instrument| world.primaries(*instrument).len() == 1));
     assert_eq!(world.fleet.status(world.now, 0).workers[0].restarts, 1);
+}
+
+#[test]
+fn a_worker_that_stands_still_is_left_and_on_probation_when_it_goes_on() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..8), vec![]);
+    let standing = |world: &World| world.fleet.status(world.now, 0).workers[0].standing;
+    world.workers.get_mut(&0).unwrap().still = true;
+    world.pass(UNRESPONSIVE_AFTER - PLAN_INTERVAL);
+    assert_eq!((world.carried(), standing(&world)), (vec![4, 4], Standing::Good));
+    (0..4).for_each(|_| world.pass(PLAN_INTERVAL));
+    assert_eq!((world.workers[&1].carries.len(), standing(&world)), (8, Standing::Away));
+    let still = world.workers.get_mut(&0).unwrap();
+    still.still = false;
+    let (client, unread) = (still.client.unwrap(), std::mem::take(&mut still.unread));
+    unread.iter().for_each(|assignment| world.assign(client, assignment));
+    world.pass(PLAN_INTERVAL);
+    assert_eq!((world.carried(), standing(&world)), (vec![0, 8], Standing::Probation));
+    world.pass(PROBATION_FIRST);
+    (0..5).for_each(|_| world.pass(PLAN_INTERVAL));
+    assert_eq!((world.carried(), standing(&world)), (vec![3, 5], Standing::Good));
 }
 
 #[test]
@@ -541,7 +571,17 @@ fn a_reload_adds_removes_and_restarts_without_a_touch_to_the_others() {
         connections: reload.connections.into_iter().map(|(plan, _)| (plan, false)).collect(),
         ..reload
     };
-    assert_eq!(world.fleet.reload(unchanged, world.now), ["nothing has changed"]);
+    assert_eq!(world.fleet.reload(unchanged.clone(), world.now), ["nothing has changed"]);
+    let other =
+        Reload { strategy: Placing::HashBased, redundancy: 2, auto_failover: false, ..unchanged };
+    assert_eq!(
+        world.fleet.reload(other, world.now),
+        [
+            "load_balance_strategy is hash_based, was round_robin",
+            "redundancy is 2, was 1",
+            "auto_failover is false"
+        ]
+    );
 }
 
 #[test]
@@ -606,7 +646,7 @@ fn a_new_coordinator_takes_over_without_touching_anything() {
     assert!(world.alive.is_empty(), "nothing is started");
     for (index, range) in [(0, 0..3), (1, 3..7)] {
         let carries = as_roles(&primaries_of(range));
-        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, client: None };
+        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, ..Carrier::default() };
         world.workers.insert(index, carrier);
     }
     world.worker_hello(0);
@@ -629,7 +669,7 @@ fn large_inheritance() -> World {
     let mut world = World::new(plan(&[20_000, 20_000], Found::Running { pid: Some(1) }));
     for (index, range) in [(0, 0..12_000), (1, 12_000..24_000)] {
         let carries = as_roles(&primaries_of(range));
-        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, client: None };
+        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, ..Carrier::default() };
         world.workers.insert(index, carrier);
         world.worker_hello(index);
     }
@@ -760,7 +800,7 @@ fn a_new_coordinator_has_last_ticks_published_for_the_frontend_it_meets() {
     for frontend_first in [true, false] {
         let mut world = World::new(plan(&[10], Found::Running { pid: Some(1) }));
         let carries = as_roles(&primaries_of(0..3));
-        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, client: None };
+        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, ..Carrier::default() };
         world.workers.insert(0, carrier);
         if !frontend_first {
             world.worker_hello(0);

@@ -27,7 +27,7 @@ const DRAINING: (Acceptance, bool, bool) = (Acceptance::Never, false, true);
 const CLOSED: (Acceptance, bool, bool) = (Acceptance::Never, false, false);
 
 /// Rounds in which a board of a few dozen copies has long come to rest.
-const ROUNDS_MAX: usize = 200;
+const ROUNDS_MAX: usize = 1_000;
 
 fn broker(n: usize) -> BrokerId {
     BrokerId::parse(&format!("{}", 1000 + n)).unwrap()
@@ -380,12 +380,17 @@ proptest! {
         settle(&mut board, &Policy { voluntary_moves: 0, ..policy });
         let carried = board.items.iter().map(|item| item.copies.len()).collect::<Vec<_>>();
         let copies: usize = carried.iter().sum();
+        let placed = |item: &Item| !is_placeable(item) || kept(&board, item) > 0;
+        let all_placed = board.items.iter().all(placed);
         let rounds = settle(&mut board, &Policy { voluntary_moves: 100, ..policy });
-        prop_assert!(rounds <= 3 + copies, "{} rounds for {} copies", rounds, copies);
+        // Each move brings a copy to a better seat, and in a full fleet there may be one at a time.
+        let bound = 3 + copies * board.seats.len();
+        prop_assert!(rounds <= bound, "{} rounds for {} copies", rounds, copies);
         let calm = plan(&board, &Policy { voluntary_moves: 0, ..policy });
         prop_assert_eq!(calm.steps, []);
         for (item, before) in board.items.iter().zip(carried) {
-            prop_assert!(item.copies.len() >= before, "balance costs nobody a copy");
+            // What had no place of its own before may find one on the way, at the cost of a second copy.
+            prop_assert!(!all_placed || item.copies.len() >= before, "balance costs a copy");
         }
         let last = plan(&board, &policy);
         if !last.waiting.is_empty() {
