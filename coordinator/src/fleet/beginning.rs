@@ -98,6 +98,7 @@ impl Fleet {
             state: WorkerState::default(),
             assigned: Assigned::default(),
             met: false,
+            of_another: None,
             inheritance: None,
             republish: BTreeSet::new(),
             verdict: Verdict::UNKNOWN,

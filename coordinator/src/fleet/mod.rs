@@ -315,6 +315,7 @@ impl Fleet {
         worker.client = None;
         worker.inheritance = None;
         worker.met = true;
+        worker.of_another = None;
         worker.republish.clear();
         worker.state.died();
         worker.pulse = Pulse::default();

@@ -9,6 +9,7 @@ use shm_layout::control::{
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use tracing::{debug, error, info, warn};
 
+use super::worker::FirstWord;
 use super::{Action, ClientId, Fleet, Peer, seat_of};
 use crate::demand::SourceId;
 use crate::life::Phase;
@@ -47,6 +48,9 @@ impl Fleet {
                 self.placement.reported(seat_of(index), &reports, now);
             }
             FromWorker::AssignmentTaken(generation) => {
+                let heard =
+                    |word: &mut _| matches!(word, FirstWord::Said(number) if *number <= generation);
+                self.replan |= worker.of_another.take_if(heard).is_some();
                 self.placement.taken(seat_of(index), generation);
             }
             FromWorker::Stats(stats) => {
@@ -198,6 +202,9 @@ impl Fleet {
         worker.quality.ready(is_ready(&hello.session), now);
         worker.assigned.restart(hello.generation);
         worker.met = true;
+        if adopted {
+            worker.of_another = Some(FirstWord::Unsaid);
+        }
         worker.republish.clear();
         let earlier = worker.client.replace(client);
         self.take_over(client, earlier, Peer::Worker(index));

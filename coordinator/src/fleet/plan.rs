@@ -5,6 +5,7 @@ use std::time::Instant;
 use shm_layout::control::{Assignment, ToWorker};
 use tracing::{debug, info, warn};
 
+use super::worker::FirstWord;
 use super::{Action, ClientId, Fleet, seat_of};
 use crate::life::Phase;
 use crate::limits::{ADOPTION_WAIT, PLAN_INTERVAL};
@@ -70,11 +71,13 @@ impl Fleet {
         }
     }
 
-    /// A worker of an earlier coordinator that was not heard yet may take itself for the primary of anything.
+    /// A worker of an earlier coordinator that was not heard yet, or has not taken our word yet, may take itself for the
+    /// primary of anything.
     fn may_promote(&self) -> bool {
         self.workers
             .iter()
-            .all(|worker| worker.met || worker.life.is_child() || !worker.life.is_alive())
+            .filter(|worker| worker.life.is_alive() && !worker.life.is_child())
+            .all(|worker| worker.met && worker.of_another.is_none())
     }
 
     /// Tells every connected worker what changed for it, or all when that is due.
@@ -84,7 +87,11 @@ impl Fleet {
             let Some(client) = worker.client else { continue };
             let seat = seat_of(index);
             let messages = if worker.assigned.whole_due() {
-                worker.assigned.whole(&self.placement.take_whole(seat))
+                let messages = worker.assigned.whole(&self.placement.take_whole(seat));
+                if let Some(word) = &mut worker.of_another {
+                    *word = FirstWord::Said(worker.assigned.generation());
+                }
+                messages
             } else if self.placement.has_changes(seat) {
                 worker.assigned.changes(self.placement.take_changes(seat))
             } else {

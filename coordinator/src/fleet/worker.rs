@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use shm_layout::InstrumentId;
 use shm_layout::control::{ConnectionView, ConnectionWish};
+use shm_layout::{Generation, InstrumentId};
 
 use super::standing::Verdict;
 use super::wishes::{Afterwards, Retiring};
@@ -25,6 +25,9 @@ pub(super) struct Worker {
     pub(super) assigned: Assigned,
     /// True after its first hello: what it carries since is what we told it.
     pub(super) met: bool,
+    /// It was another coordinator's, and may take itself for the primary of what it has not told us yet, until it has taken
+    /// an assignment of ours.
+    pub(super) of_another: Option<FirstWord>,
     /// While it says the rest of what it carried before us.
     pub(super) inheritance: Option<peers::Inheritance>,
     /// What it is to publish once more; each was placed on it when it was put here.
@@ -46,6 +49,15 @@ pub(super) struct Worker {
     pub(super) retiring: Option<Retiring>,
     /// Its connection is no longer configured; the place is given to the next new one once its worker is gone.
     pub(super) removed: bool,
+}
+
+/// What was said to another coordinator's worker that ends its doubts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstWord {
+    /// Nothing yet.
+    Unsaid,
+    /// All it is to carry, under this number.
+    Said(Generation),
 }
 
 // === impl Worker ===
