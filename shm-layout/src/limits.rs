@@ -36,6 +36,10 @@ pub const MERGE_WINDOW_MAX: usize = 32;
 /// behind; should that one go on, it begins as if it were new, and what it leaves out is not counted.
 pub const MERGE_ORIGINS_MAX: usize = 8;
 
+/// Ticks that a reader keeps back until it has found the ring empty, because others' earlier ones may wait there. At the
+/// limit it waits no longer: those that come then are late.
+pub const MERGE_EARLY_MAX: usize = 8192;
+
 /// Instruments in which a reader merges what several workers bring. Ticks of further ones pass as they come, copies
 /// included, and are counted as unmerged.
 pub const MERGE_INSTRUMENTS_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;

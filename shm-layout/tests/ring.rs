@@ -130,6 +130,40 @@ fn compare(reader: &TickReader, copies: u64) {
     assert!(views.iter().all(|view| (view.lost, view.late, view.missed) == (0, 0, 0)), "{views:?}");
 }
 
+/// Whoever began while the reader was held up, and wherever the reader begins: what waits comes whole and in order.
+#[test]
+fn a_reader_that_was_held_up_takes_a_newcomers_ticks_in_their_turn() {
+    let fleet = TestFleet::new();
+    let node = RingNode::open(&fleet.paths).unwrap();
+    let at = |n: i32| Tick {
+        exchange_time_ns: i64::from(n) * 1_000_000_000,
+        receive_time_ns: i64::from(n) * 1_000_000_000,
+        ..tick("m2505", n)
+    };
+    let mut next = 0;
+    for newcomer in 2..2 + 2 * RING_SHARDS {
+        let mut reader = TickReader::open(&node).unwrap();
+        let mut dying = TickWriter::open(&node, WorkerId(0), now()).unwrap();
+        let mut steady = TickWriter::open(&node, WorkerId(1), now()).unwrap();
+        dying.publish(&mut [at(next)]);
+        steady.publish(&mut [at(next)]);
+        assert_eq!(volumes(&mut reader).0, [next]);
+        // Held up here.
+        let waiting = next + 1..next + 200;
+        dying.publish(&mut waiting.clone().take(20).map(at).collect::<Vec<_>>());
+        drop(dying);
+        let mut newcomer = TickWriter::open(&node, WorkerId(newcomer), now()).unwrap();
+        let begun = next + 50;
+        newcomer.publish(&mut [Tick { flags: TickFlags::SNAPSHOT.0, ..at(begun) }]);
+        newcomer.publish(&mut (begun + 1..next + 210).map(at).collect::<Vec<_>>());
+        steady.publish(&mut waiting.map(at).collect::<Vec<_>>());
+        let (seen, lost) = volumes(&mut reader);
+        assert_eq!((seen, lost), ((next + 1..next + 210).collect(), 0));
+        assert!(!reader.has_ticks());
+        next += 1000;
+    }
+}
+
 #[test]
 fn a_copy_is_taken_for_one_of_those_that_a_drain_may_take() {
     let fleet = TestFleet::new();

@@ -28,6 +28,8 @@ pub(crate) struct Causes {
     ticks: u64,
     known: BTreeMap<Cause, u64>,
     unknown: Vec<String>,
+    /// What a frontend that had stood still left out.
+    behind: Vec<String>,
     disorders: Vec<String>,
 }
 
@@ -63,7 +65,16 @@ impl Causes {
         for multiple in gap.multiples.0..=gap.multiples.1 {
             let due_ms = gap.due_unix_ms.0 + (multiple - gap.multiples.0) * EVERY_MS;
             match cause_of(gap, multiple, due_ms, account, seen, log) {
-                Some(cause) => *self.known.entry(cause).or_default() += 1,
+                Some(cause) => {
+                    *self.known.entry(cause).or_default() += 1;
+                    if cause == Cause::FrontendBehind {
+                        let at_ms = log.since_begin(due_ms);
+                        let by = seen.get(&gap.instrument).and_then(|ring| ring.get(&multiple));
+                        let what =
+                            format!("client {client}, {}, due {at_ms}, by {by:?}", gap.instrument);
+                        self.behind.push(what);
+                    }
+                }
                 None => unknown.push((multiple, due_ms)),
             }
         }
@@ -103,7 +114,11 @@ impl Causes {
         let counted = scene.log.counted();
         // What a frontend loses, all its clients lose; what it conflates, it conflates for each.
         let lost = (counted.ring_lost + scene.log.late()) * scene.witnesses.len() as u64;
-        assert!(behind <= lost + counted.conflated, "{behind} left out, {counted:?} counted");
+        assert!(
+            behind <= lost + counted.conflated,
+            "{behind} left out, {counted:?} counted: {:#?}",
+            self.behind
+        );
         assert_eq!(counted.cut_off, 0, "no client was slow");
     }
 }

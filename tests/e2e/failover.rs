@@ -80,8 +80,14 @@ async fn returns_once(fleet: &Fleet, onlooker: &mut Onlooker, connection: &str) 
     assert_eq!(onlooker.jumps(), missed, "the way back cost no tick: {onlooker:?}");
 }
 
+// All at once: they mostly wait for the ends of probations.
 #[tokio::test]
-async fn a_front_that_goes_is_left_at_once_and_trusted_again_after_a_while() {
+async fn a_connection_that_cannot_work_is_left_at_once_and_trusted_again_after_a_while() {
+    tokio::join!(a_front_goes(), a_worker_dies(), a_worker_stands_still());
+}
+
+/// A front goes away and comes back.
+async fn a_front_goes() {
     let (home, all) = (Home::new(), instruments(12));
     let market = Lockstep::begin(&home, &names(&all), ROWS, 30);
     let (gone, faults) = (home.path("gone"), leaving_front(&home, 2500));
@@ -109,7 +115,43 @@ async fn a_front_that_goes_is_left_at_once_and_trusted_again_after_a_while() {
 }
 
 #[tokio::test]
-async fn a_killed_worker_is_replaced_by_the_others_until_it_has_held_for_a_while() {
+async fn a_front_that_comes_and_goes_costs_its_instruments_one_hole_and_nobody_a_move() {
+    const FALLS: usize = 5;
+    let (home, all) = (Home::new(), instruments(8));
+    let market = Lockstep::begin(&home, &names(&all), ROWS, 30);
+    let orders: Vec<_> = (0..FALLS).map(|fall| home.path(&format!("fall-{fall}"))).collect();
+    let faults = orders
+        .iter()
+        .map(|order| json!({"when_file": order, "do": "disconnect", "reconnect_after_ms": 200}));
+    let faults = faults.collect();
+    let fleet = FleetPlan::in_home(home)
+        .simulated("alpha", &market.with_faults(faults))
+        .simulated("beta", &market.script())
+        .start_ready()
+        .await;
+    let mut onlooker = Onlooker::of(&fleet, &names(&all)).await;
+    let lost = carried_by(&fleet, "alpha", all.len()).await;
+    for (fall, order) in (1..).zip(&orders) {
+        std::fs::write(order, "").unwrap();
+        onlooker
+            .until(&fleet, "the front has been away and is back", |status| {
+                let alpha = worker_of(status, "alpha");
+                alpha.stats.logins == fall + 1
+                    && session_state(alpha) == Some(&SessionState::Ready)
+                    && standing(status, "alpha") == Standing::Probation
+            })
+            .await;
+        let status = onlooker.until_settled(&fleet, 8, 1).await;
+        assert_eq!(subscriptions(&status, "beta"), 8, "nothing goes back that soon");
+    }
+    onlooker.advance(30).await;
+    missed_a_little_at_most(&onlooker, &lost);
+    assert_eq!(onlooker.during(moves_for_balance(&fleet)).await, 0.0);
+    fleet.stop().await;
+}
+
+/// A worker with many instruments dies, and another takes its place.
+async fn a_worker_dies() {
     let (home, all) = (Home::new(), instruments(45));
     let market = Lockstep::begin(&home, &names(&all), ROWS, 20);
     let fleet = FleetPlan::in_home(home)
@@ -137,8 +179,8 @@ async fn a_killed_worker_is_replaced_by_the_others_until_it_has_held_for_a_while
     fleet.stop().await;
 }
 
-#[tokio::test]
-async fn a_worker_that_stands_still_is_left_and_carries_nothing_twice_when_it_goes_on() {
+/// A worker stands still and goes on, with all that it has kept meanwhile.
+async fn a_worker_stands_still() {
     let (home, all) = (Home::new(), instruments(8));
     let market = Lockstep::begin(&home, &names(&all), ROWS, 20);
     let fleet = FleetPlan::in_home(home)

@@ -160,6 +160,40 @@ async fn disable_ends_a_worker_and_enable_starts_even_one_that_the_file_switches
 }
 
 #[tokio::test]
+async fn without_room_elsewhere_what_is_carried_stays_as_long_as_it_can() {
+    let (home, all) = (Home::new(), instruments(7));
+    let market = Lockstep::begin(&home, &names(&all), ROWS, 20);
+    let fleet = FleetPlan::in_home(home).simulated("alpha", &market.script()).start_ready().await;
+    let (last, carried) = all.split_last().unwrap();
+    let mut onlooker = Onlooker::of(&fleet, &names(carried)).await;
+    assert!(fleet.told(&["drain", "alpha"]).starts_with("alpha is drained: its 6 instruments go"));
+    let mut late = fleet.client().await;
+    late.subscribe(&[last]).await;
+    let status = onlooker
+        .until(&fleet, "what is wanted anew waits", |status| {
+            status.queue.iter().map(|waiting| waiting.as_str()).eq([last.as_str()])
+        })
+        .await;
+    assert_eq!((worker_of(&status, "alpha").subscriptions, status.ticking), (6, 6));
+    onlooker.advance(20).await;
+    assert_eq!(onlooker.jumps(), 0, "better there than nowhere: {onlooker:?}");
+
+    assert_eq!(fleet.told(&["enable", "alpha"]), "alpha is used again\n");
+    let before = onlooker.until_settled(&fleet, 7, 1).await;
+    let said = fleet.told(&["restart", "alpha"]);
+    assert!(said.starts_with("alpha is restarted; its 7 instruments tick elsewhere"), "{said}");
+    onlooker
+        .until(&fleet, "another worker carries all", |status| {
+            worker_of(status, "alpha").incarnation != worker_of(&before, "alpha").incarnation
+                && is_settled(status, 7, 1)
+        })
+        .await;
+    onlooker.advance(10).await;
+    assert!(carried.iter().all(|name| onlooker.jumps_of(name) <= 1), "{onlooker:?}");
+    fleet.stop().await;
+}
+
+#[tokio::test]
 async fn a_verb_that_makes_no_sense_says_why_and_what_there_is() {
     let (fleet, mut onlooker) = three().await;
     let before = onlooker.during(fleet.status_now()).await;

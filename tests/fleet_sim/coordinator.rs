@@ -256,7 +256,7 @@ impl World {
     fn act(&mut self, coordinator: &mut Coordinator) {
         for action in coordinator.fleet.take_actions() {
             traced!(self, "the coordinator acts: {action:?}");
-            self.acted_at = self.now;
+            self.note_action();
             match action {
                 Action::Welcome(client) => self.tell_client(client.0, ToClient::Welcome),
                 Action::Refuse(client, _) | Action::HangUp(client) => {

@@ -220,7 +220,7 @@ impl World {
         };
         match &mut process.side {
             Side::Worker(worker) => {
-                World::count_ticks_of(worker, self.now, &self.fronts, self.scenario.open);
+                World::count_ticks_of(worker, self.now, &self.fronts, self.trading);
                 let mut stats = worker.worker.stats(&self.no_counters);
                 stats.ticks = worker.ticks;
                 self.worker_says(pid, link, FromWorker::Stats(stats));

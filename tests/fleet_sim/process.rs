@@ -18,7 +18,7 @@ use shm_layout::{ConnectionId, Generation, Incarnation, InstrumentId, WorkerId};
 
 use crate::front::{Calls, FrontSession, ModelLibrary};
 use crate::queue::{Event, Happening, LinkId, Pid};
-use crate::scenario::ConnectionSection;
+use crate::scenario::{ConnectionSection, Mood};
 use crate::world::{World, traced};
 
 /// A process.
@@ -209,6 +209,13 @@ impl World {
 
     pub(crate) fn bury(&mut self, pid: Pid, process: &Process, exit: Exit) {
         traced!(self, "{pid} ({:?}) has ended: {exit}", process.id);
+        if let Some(worker) = process.worker()
+            && self.scenario.mood == Mood::Gentle
+        {
+            for (instrument, _) in worker.front.carried.iter().filter(|(_, ticked)| **ticked) {
+                self.check_make_before_break(pid, *instrument);
+            }
+        }
         if let Some(link) = process.line.link {
             self.client_hangs_up(link);
         }
@@ -320,7 +327,7 @@ impl World {
     pub(crate) fn stop_process(&mut self, pid: Pid) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         if let Side::Worker(worker) = &mut process.side {
-            World::count_ticks_of(worker, self.now, &self.fronts, self.scenario.open);
+            World::count_ticks_of(worker, self.now, &self.fronts, self.trading);
         }
         process.stopped = true;
     }

@@ -17,6 +17,17 @@ pub(crate) enum Mood {
     Rough,
 }
 
+/// When the market is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Market {
+    /// Never.
+    Closed,
+    /// Around the clock.
+    Open,
+    /// In the sessions of a day, with their pauses.
+    Sessions,
+}
+
 /// What is wrong with this simulation on purpose, so that the checks are known to bite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defect {
@@ -68,8 +79,7 @@ pub(crate) struct Scenario {
     pub(crate) mute: BTreeSet<InstrumentId>,
     /// Fronts refuse these for good.
     pub(crate) refused: BTreeSet<(ConnectionId, InstrumentId)>,
-    /// The market is open, around the clock; otherwise it is closed.
-    pub(crate) open: bool,
+    pub(crate) market: Market,
     /// Frontends compare the connections, and find them to differ.
     pub(crate) views: bool,
     pub(crate) health_check: Duration,
@@ -141,7 +151,7 @@ impl Scenario {
             wanted,
             mute: BTreeSet::new(),
             refused: BTreeSet::new(),
-            open: random.percent(60),
+            market: [Market::Closed, Market::Open, Market::Sessions][random.below(3)],
             views: random.percent(30),
             health_check: Duration::from_secs(random.between(5, 30) as u64),
             quick_retries: u32::try_from(random.below(4)).unwrap_or(0),
@@ -183,8 +193,13 @@ impl Scenario {
 
     /// When instruments trade.
     pub(crate) fn hours(&self) -> TradingHours {
-        let text = if self.open { "*,00:00-24:00\n" } else { "*,\n" };
-        TradingHours::parse(text, TradingCalendar::default()).expect("hours that can be read")
+        let calendar = TradingCalendar::default();
+        let text = match self.market {
+            Market::Closed => "*,\n",
+            Market::Open => "*,00:00-24:00\n",
+            Market::Sessions => return TradingHours::new(calendar),
+        };
+        TradingHours::parse(text, calendar).expect("hours that can be read")
     }
 
     /// True when a front would send the instrument.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use qamd::life::Exit;
 use qamd_ctp_worker::counters::Counters;
 use shm_layout::control::{ConnectionView, ConnectionWish, SessionState};
-use shm_layout::{ConnectionId, Date, InstrumentId, WorkerId};
+use shm_layout::{ConnectionId, Date, InstrumentId, TradingHours, WorkerId};
 
 use crate::coordinator::{Coordinator, Memory};
 use crate::front::Conditions;
@@ -18,7 +18,7 @@ use crate::scenario::{ConfigFile, Defect, Mood, Scenario};
 
 /// How often counters are said and the market is looked at while nothing happens. The true pace is once a second; a worker
 /// counts as unresponsive after eight.
-const COARSE_BEAT: Duration = Duration::from_secs(6);
+const COARSE_BEAT: Duration = Duration::from_secs(7);
 
 /// The true pace.
 const FINE_BEAT: Duration = Duration::from_secs(1);
@@ -82,10 +82,14 @@ pub(crate) struct World {
     /// Connections that were ever configured.
     pub(crate) connections_made: usize,
     pub(crate) mishaps_left: usize,
-    /// The coordinator's last action.
-    pub(crate) acted_at: Instant,
+    /// From then on the coordinator's actions are counted.
+    quiet_from: Option<Instant>,
+    pub(crate) acted: u32,
     /// Hours pass in which nothing happens.
     pub(crate) coarse: bool,
+    hours: TradingHours,
+    /// The market is in a session.
+    pub(crate) trading: bool,
     compared_at: Instant,
     pub(crate) views: BTreeMap<ConnectionId, ConnectionView>,
     pub(crate) no_counters: Counters,
@@ -124,8 +128,11 @@ impl World {
             next_link: 0,
             connections_made: scenario.file.connections.len(),
             mishaps_left: scenario.mishaps,
-            acted_at: now,
+            quiet_from: None,
+            acted: 0,
             coarse: false,
+            hours: scenario.hours(),
+            trading: false,
             compared_at: now,
             views: BTreeMap::new(),
             no_counters: Counters::default(),
@@ -162,12 +169,13 @@ impl World {
         self.begin_calm();
         let settled = self.now + SETTLING;
         let end = self.now + CALM;
+        self.quiet_from = Some(end - QUIET);
         while self.step(settled)? {}
         self.answer_alarms();
         self.coarse = true;
         while self.step(end)? {}
         self.now = end;
-        self.check_the_end(QUIET);
+        self.check_the_end();
         self.failure.take().map_or(Ok(()), Err)
     }
 
@@ -203,6 +211,8 @@ impl World {
     fn beat(&mut self) {
         let next = self.now + if self.coarse { COARSE_BEAT } else { FINE_BEAT };
         self.queue.push(next, Event::Beat);
+        let product = self.hours.class_of(&crate::scenario::instrument(0));
+        self.trading = self.hours.session(product, self.unix_ms()).is_some();
         let life = self.coordinator.as_ref().map(|coordinator| coordinator.life);
         if !self.coarse {
             self.stats_are_due();
@@ -279,6 +289,13 @@ impl World {
         }
     }
 
+    /// The coordinator does something.
+    pub(crate) fn note_action(&mut self) {
+        if self.quiet_from.is_some_and(|from| self.now >= from) {
+            self.acted += 1;
+        }
+    }
+
     /// The wall clock, in milliseconds since 1970-01-01 UTC.
     pub(crate) fn unix_ms(&self) -> i64 {
         1_772_500_000_000 + i64::try_from((self.now - self.began).as_millis()).unwrap_or(i64::MAX)
@@ -314,13 +331,13 @@ impl World {
         worker: &mut WorkerSide,
         now: Instant,
         fronts: &BTreeMap<ConnectionId, Conditions>,
-        open: bool,
+        trading: bool,
     ) {
         let mute_until = fronts[&worker.section.id].mute_until;
         let passed = now.saturating_duration_since(worker.ticked_until).as_secs();
         worker.ticked_until += Duration::from_secs(passed);
         let carried = worker.front.carried.values().filter(|ticked| **ticked).count() as u64;
-        if open && mute_until <= now {
+        if trading && mute_until <= now {
             worker.ticks += passed * TICKS_PER_SECOND * carried;
         }
     }
@@ -360,6 +377,6 @@ impl World {
     fn since_compared(&mut self) -> u64 {
         let seconds = self.now.saturating_duration_since(self.compared_at).as_secs();
         self.compared_at += Duration::from_secs(seconds);
-        if self.scenario.open { seconds } else { 0 }
+        if self.trading { seconds } else { 0 }
     }
 }

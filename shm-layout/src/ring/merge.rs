@@ -15,6 +15,8 @@
 //!   instrument's order never goes back. (Or this worker has left something out, and the tick follows within the same
 //!   CZCE second upon what is remembered. The two cannot be told apart, and whoever left nothing out will bring it.)
 //!   Once nobody has been ahead for [`MERGE_LATE_NS`](crate::limits::MERGE_LATE_NS), nothing is late;
+//! * a tick that is new for its time alone, of a worker that begins, is **early** while the ring may hold earlier ones of
+//!   others, as it does after the reader was held up: it is kept back until the ring was found empty;
 //! * a **snapshot** ([`TickFlags::SNAPSHOT`]) of the tick handed on last is handed on again, for it may have been
 //!   published for the sake of somebody who has not seen it: *a reader that keeps last ticks drops it by
 //!   [`is_same_tick`]*. One of something older is dropped. Neither is counted as a copy or as late: a snapshot says
@@ -39,13 +41,13 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use crate::instrument_id::InstrumentId;
-use crate::limits::MERGE_INSTRUMENTS_MAX;
+use crate::limits::{MERGE_EARLY_MAX, MERGE_INSTRUMENTS_MAX};
 use crate::tick::{Tick, TickFlags};
 use content::{Moment, identity};
 use history::{History, Outcome, Verdict};
 use origin::Arrival;
 use places::Places;
-use tally::Tallies;
+use tally::{Slot, Tallies};
 
 /// What is to be done with a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(super) enum Merged {
     Unmerged,
     /// Drop it.
     Drop,
+    /// It was kept back, and comes with a later [`Merge::release`].
+    KeptBack,
 }
 
 /// The state of one reader's merge.
@@ -65,6 +69,8 @@ pub(super) struct Merge {
     /// By those numbers.
     histories: Vec<History>,
     tallies: Tallies,
+    /// What was kept back, in the order in which it came.
+    early: Vec<Tick>,
     hashing: RandomState,
 }
 
@@ -73,21 +79,57 @@ pub(super) struct Merge {
 impl Merge {
     /// Takes a tick; `lost`: how many of its worker's were lost just before it.
     pub(super) fn take(&mut self, tick: &Tick, lost: u64) -> Merged {
-        let (worker, incarnation) = tick.origin();
-        let slot = self.tallies.slot(worker);
-        let mut lost_so_far = 0;
+        let slot = self.tallies.slot(tick.origin().0);
         if let Some(tally) = self.tallies.get_mut(slot) {
             tally.ticks += 1;
             tally.lost += lost;
-            lost_so_far = tally.lost;
         }
+        let merged = self.judge(tick, slot, true);
+        if merged == Merged::KeptBack {
+            self.early.push(*tick);
+        }
+        merged
+    }
+
+    /// True when so much is kept back that the ring is no longer waited for.
+    pub(super) const fn is_full(&self) -> bool {
+        self.early.len() >= MERGE_EARLY_MAX
+    }
+
+    /// True when something is kept back.
+    pub(super) const fn keeps_some_back(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    /// The ring was found empty: takes what was kept back once more, in the order in which workers received it, and hands
+    /// on what nobody else has brought meanwhile. Returns how many ticks that leaves out.
+    pub(super) fn release(&mut self, each: &mut dyn FnMut(&Tick)) -> usize {
+        let mut early = std::mem::take(&mut self.early);
+        early.sort_by_key(|tick| tick.receive_time_ns);
+        let mut dropped = 0;
+        for tick in &early {
+            let slot = self.tallies.slot(tick.origin().0);
+            if self.judge(tick, slot, false) == Merged::HandOn {
+                each(tick);
+            } else {
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    fn judge(&mut self, tick: &Tick, slot: Slot, may_be_early: bool) -> Merged {
+        let (worker, incarnation) = tick.origin();
+        let lost = self.tallies.get_mut(slot).map_or(0, |tally| tally.lost);
         let Some(at) = self.place(&tick.instrument_id) else { return Merged::Unmerged };
         let arrival = Arrival {
             worker,
             incarnation,
             slot,
-            lost: lost_so_far,
+            lost,
             snapshot: TickFlags(tick.flags).contains(TickFlags::SNAPSHOT),
+            sequence: tick.sequence,
+            may_be_early,
             fingerprint: self.hashing.hash_one(identity(tick)),
             moment: Moment::of(tick),
             received_ns: tick.receive_time_ns,
@@ -100,6 +142,7 @@ impl Merge {
         match verdict {
             Verdict::New | Verdict::Again => Merged::HandOn,
             Verdict::Copy(_) | Verdict::Late | Verdict::Past => Merged::Drop,
+            Verdict::Early => Merged::KeptBack,
         }
     }
 
@@ -124,7 +167,7 @@ impl Merge {
         let Some(own) = self.tallies.get_mut(arrival.slot) else { return };
         own.missed += missed;
         match verdict {
-            Verdict::New | Verdict::Again | Verdict::Past => {}
+            Verdict::New | Verdict::Again | Verdict::Past | Verdict::Early => {}
             Verdict::Late => own.late += 1,
             // A life's copy of what its predecessor brought compares nobody.
             Verdict::Copy(of) if of.by == arrival.slot => {}

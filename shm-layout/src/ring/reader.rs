@@ -20,8 +20,9 @@ use crate::tick::Tick;
 pub struct Drained {
     /// Ticks taken from the source. When there are none, it was empty.
     pub ticks: usize,
-    /// Of these, ticks not handed over: copies of what another worker had brought before, and ticks that came after later
-    /// ones of their instrument.
+    /// Ticks not handed over: copies of what another worker had brought before, and ticks that came after later ones of
+    /// their instrument. A tick that an earlier call kept back, since others' earlier ones might wait, counts when it is
+    /// dropped.
     pub dropped: usize,
     /// Of these, ticks handed over though they may be copies: there are more instruments than
     /// [`crate::limits::MERGE_INSTRUMENTS_MAX`].
@@ -127,6 +128,12 @@ impl TickReader {
                         drained.dropped += 1;
                         continue;
                     }
+                    Merged::KeptBack => {
+                        if merge.is_full() {
+                            drained.dropped += merge.release(each);
+                        }
+                        continue;
+                    }
                     Merged::Unmerged => drained.unmerged += 1,
                     Merged::HandOn => {}
                 }
@@ -149,11 +156,15 @@ impl TickSource for TickReader {
             total.add(turn);
             idle = if turn.ticks == 0 { idle + 1 } else { 0 };
         }
+        if idle == self.shards.len() && self.merge.keeps_some_back() {
+            total.dropped += self.merge.release(each);
+        }
         Ok(total)
     }
 
     fn has_ticks(&self) -> bool {
-        self.shards.iter().any(|shard| shard.has_samples().unwrap_or(true))
+        self.merge.keeps_some_back()
+            || self.shards.iter().any(|shard| shard.has_samples().unwrap_or(true))
     }
 
     #[cfg(feature = "control")]

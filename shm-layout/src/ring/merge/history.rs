@@ -25,8 +25,11 @@ pub(super) enum Verdict {
     Copy(CopyOf),
     /// Something newer was handed on before.
     Late,
-    /// A snapshot of something past.
+    /// A snapshot of something past, or one that was kept back and is past by now.
     Past,
+    /// Its worker's place is not known, and it is newer than all that was handed on: others may have brought what lies in
+    /// between, which waits in the ring. It is to be taken again once the ring was found empty.
+    Early,
 }
 
 /// The tick that a copy is of.
@@ -72,6 +75,10 @@ impl History {
             return self.judge(&mut Origin::new(tick), tick);
         };
         let mut origin = self.origins[at];
+        if !tick.may_be_early && tick.sequence < origin.sequence {
+            // While it was kept back, its worker found its place by a later one.
+            return Outcome { verdict: Verdict::Past, missed: 0 };
+        }
         if origin.lost != tick.lost {
             // What this reader has lost, the worker has not left out.
             origin.steady = false;
@@ -79,6 +86,9 @@ impl History {
         let outcome = self.judge(&mut origin, tick);
         origin.seen_at = self.window.end();
         origin.lost = tick.lost;
+        if outcome.verdict != Verdict::Early {
+            origin.sequence = tick.sequence;
+        }
         self.origins[at] = origin;
         outcome
     }
@@ -143,6 +153,9 @@ impl History {
         if let Some((place, missed)) = self.find_copy(origin, tick.fingerprint) {
             return Outcome { verdict: self.copy(origin, tick, place), missed };
         }
+        if origin.next == Origin::UNKNOWN && self.is_early(origin, tick) {
+            return Outcome { verdict: Verdict::Early, missed: 0 };
+        }
         let is_new = self.is_newer(tick) || origin.next == end && !origin.has_jumped;
         if !is_new && self.is_late(origin, tick) {
             origin.streak = if origin.seen_at == end { origin.streak + 1 } else { 1 };
@@ -195,6 +208,10 @@ impl History {
         if is_past {
             origin.lose_place();
             return Verdict::Past;
+        }
+        if self.is_early(origin, tick) {
+            origin.lose_place();
+            return Verdict::Early;
         }
         self.hand_on(origin, tick, 0);
         Verdict::New
@@ -291,6 +308,13 @@ impl History {
         self.window
             .last()
             .is_some_and(|last| tick.moment.order(last.moment()) == Some(Ordering::Greater))
+    }
+
+    /// Whether a tick of a worker that begins, or begins anew, may be ahead of what others have brought. A reader that has
+    /// not kept up finds it before theirs, if its worker began while they waited.
+    fn is_early(&self, origin: &Origin, tick: &Arrival) -> bool {
+        let is_other = |other: &Origin| !other.is(origin);
+        tick.may_be_early && self.is_newer(tick) && self.origins.iter().any(is_other)
     }
 
     /// Whether a tick that is neither a copy nor newer comes too late: somebody else is ahead, and was just now.

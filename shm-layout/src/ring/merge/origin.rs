@@ -15,6 +15,10 @@ pub(super) struct Arrival {
     pub(super) lost: u64,
     /// It is flagged [`crate::TickFlags::SNAPSHOT`].
     pub(super) snapshot: bool,
+    /// Its number in the worker's life.
+    pub(super) sequence: u64,
+    /// Others' earlier ticks may still wait in the ring. When not, it may have been kept back for that.
+    pub(super) may_be_early: bool,
     pub(super) fingerprint: u64,
     pub(super) moment: Moment,
     pub(super) received_ns: i64,
@@ -42,6 +46,8 @@ pub(super) struct Origin {
     pub(super) streak: u32,
     /// [`Arrival::lost`] of its last tick.
     pub(super) lost: u64,
+    /// [`Arrival::sequence`] of its last tick that was not kept back.
+    pub(super) sequence: u64,
 }
 
 // === impl Origin ===
@@ -61,6 +67,7 @@ impl Origin {
             seen_at: 0,
             streak: 0,
             lost: tick.lost,
+            sequence: 0,
         }
     }
 

@@ -336,4 +336,70 @@ proptest! {
                 "tick {} of {:?}", number(tick), seen.arrivals);
         }
     }
+
+    /// The reader was held up: everything waits in the ring, and is read in any order but each worker's own. Whoever moved,
+    /// died or began meanwhile, what was carried without a break comes whole.
+    #[test]
+    fn a_backlog_comes_whole_whoever_began_in_it(
+        steps in prop::collection::vec(growing(), 30..200),
+        stays in prop::collection::vec((1..30_usize, 1..6_usize, any::<bool>()), 1..8),
+        turns in turns(),
+    ) {
+        let ticks = received_evenly(history(&steps));
+        let (mut senders, mut begin, mut worker) = (Vec::new(), 0, 0);
+        // Each begins before the one before it ends; the last goes on to the end.
+        for (stay, overlap, by_two) in stays {
+            let end = ticks.len().min(begin + stay + overlap);
+            for _ in 0..=u32::from(by_two) {
+                senders.push(Sender::from(worker, begin, end, |_| true));
+                worker += 1;
+            }
+            begin = begin.max(end - overlap.min(end));
+        }
+        senders.push(Sender::from(worker, begin, ticks.len(), |_| true));
+        // What the first ones carried was read before.
+        let mut stage = Stage::new();
+        let first = senders[0].sends[0].0;
+        let mut handed_on = vec![ticks[first]];
+        for sender in senders.iter_mut().filter(|sender| sender.sends[0] == (first, false)) {
+            sender.sent = 1;
+            stage.brings_as(sender.life, &ticks[first], 0);
+        }
+        let mut turns = turns.iter().cycle();
+        loop {
+            let waiting: Vec<usize> =
+                (0..senders.len()).filter(|at| senders[*at].next().is_some()).collect();
+            if waiting.is_empty() {
+                break;
+            }
+            let sender = &mut senders[waiting[usize::from(*turns.next().unwrap()) % waiting.len()]];
+            let (number, is_snapshot) = sender.sends[sender.sent];
+            sender.sent += 1;
+            let Life(worker, incarnation) = sender.life;
+            let tick = if is_snapshot { snapshot(&ticks[number]) } else { ticks[number] };
+            let sequence = sender.sent as u64;
+            let tick = Tick { worker, incarnation, sequence, ..tick };
+            if stage.merge.take(&tick, 0) == Merged::HandOn {
+                hear(&mut handed_on, &tick);
+            }
+        }
+        stage.merge.release(&mut |tick| hear(&mut handed_on, tick));
+        let numbers: Vec<usize> = handed_on.iter().map(number).collect();
+        prop_assert_eq!(numbers, (0..ticks.len()).collect::<Vec<_>>(), "{:?}", senders);
+    }
+}
+
+/// The same ticks, each received some time after the one before.
+fn received_evenly(ticks: Vec<Tick>) -> Vec<Tick> {
+    let at = |number: i64| START + number * 100 * MS;
+    let ticks = (0..).zip(ticks);
+    ticks.map(|(number, tick)| Tick { receive_time_ns: at(number), ..tick }).collect()
+}
+
+/// What somebody with a book of last ticks takes for new.
+fn hear(handed_on: &mut Vec<Tick>, tick: &Tick) {
+    let is_snapshot = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT);
+    if !(is_snapshot && handed_on.last().is_some_and(|last| is_same_tick(last, tick))) {
+        handed_on.push(*tick);
+    }
 }
