@@ -144,7 +144,8 @@ fn cause_of(
     seen: &Seen,
     log: &Log,
 ) -> Option<Cause> {
-    let absence = account.absences.iter().find(|absence| gap.across && covers(absence, due_ms));
+    let absence =
+        account.absences.iter().find(|absence| gap.across && covers(absence, due_ms, log));
     if let Some(absence) = absence {
         return Some(if absence.wanted { Cause::OwnAbsence } else { Cause::FrontendGone });
     }
@@ -158,7 +159,9 @@ fn cause_of(
     log.stood_still_at(due_ms).then_some(Cause::FrontendBehind)
 }
 
-fn covers(absence: &Absence, at_ms: i64) -> bool {
+/// Who hangs up on a frontend that stands still does not get what waits there.
+fn covers(absence: &Absence, at_ms: i64, log: &Log) -> bool {
     let ended = absence.until_ms.is_none_or(|until| at_ms <= until + ABSENCE_MARGIN_MS);
-    absence.from_ms - ABSENCE_MARGIN_MS <= at_ms && ended
+    let from_ms = log.stood_still_since(absence.from_ms).unwrap_or(absence.from_ms);
+    from_ms - ABSENCE_MARGIN_MS <= at_ms && ended
 }

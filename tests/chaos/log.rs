@@ -143,6 +143,14 @@ impl Log {
         })
     }
 
+    /// Since when a frontend had stood still, if it did.
+    pub(crate) fn stood_still_since(&self, at_ms: i64) -> Option<i64> {
+        let covers = |standstill: &&Standstill| {
+            standstill.from_ms <= at_ms && standstill.until_ms.is_none_or(|until| at_ms <= until)
+        };
+        self.standstills.iter().filter(covers).map(|standstill| standstill.from_ms).min()
+    }
+
     /// What the frontends have counted.
     pub(crate) fn counted(&self) -> Counted {
         self.counted.values().fold(Counted::default(), |sum, one| Counted {

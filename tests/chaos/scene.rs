@@ -190,6 +190,18 @@ impl Scene {
             tokio::time::sleep(TURN).await;
         }
         self.clients_go_on(what).await;
+        self.hear_all_counted().await;
+    }
+
+    /// Counters come once a second: waits for two more reports of the frontend.
+    async fn hear_all_counted(&mut self) {
+        for _ in 0..2 {
+            let ticks = |status: &FleetStatus| status.frontends[0].stats.ticks;
+            let before = ticks(&self.status);
+            let status = self.fleet.status_when("a report", |status| ticks(status) != before).await;
+            self.log.heard(&status, clock::unix_ms(), false);
+            self.status = status;
+        }
     }
 
     /// Waits until everything is where it is to be, by the workers' own counts, too.

@@ -150,7 +150,7 @@ impl World {
         }
     }
 
-    fn holder_of(&self, connection: Option<ConnectionId>) -> Option<Pid> {
+    pub(crate) fn holder_of(&self, connection: Option<ConnectionId>) -> Option<Pid> {
         let mut holders = self.processes.iter().filter(|(_, process)| process.holds(connection));
         holders.next().map(|(pid, _)| *pid)
     }

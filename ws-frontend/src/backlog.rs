@@ -1,9 +1,12 @@
 //! Whether ticks wait in the ring that will soon be overwritten. Pure.
 //!
-//! The ring does not say how much it holds; what was taken does. Since the ring was last found empty, `n` ticks were taken,
-//! received by workers over a span of time, and the latest of them is of some age. As long as they come as they came,
-//! `n / span * age` wait. A pause of this process thus costs nothing as long as the ring holds what came meanwhile: it is
-//! sent tick by tick, late.
+//! The ring holds so much of each worker, and does not say how much it holds; what was taken does. Since the ring was last
+//! found empty, `n` ticks of a worker were taken, received over a span of time, and the latest of them is of some age. As
+//! long as they come as they came, `n / span * age` of them wait. A pause of this process thus costs nothing as long as the
+//! ring holds what came meanwhile: it is sent tick by tick, late. (What several workers bring is read in any order, so times
+//! of one worker and another say nothing together.)
+//!
+//! Copies are dropped before they come here, and wait as others do: each worker is taken to have its share of them.
 //!
 //! The rate is an average since the ring was empty: a flood that begins in the midst of a long backlog is noticed late, and
 //! what the ring then overwrites is counted as lost.
@@ -18,10 +21,21 @@ use crate::limits::{BACKLOG_SPAN_MIN_NS, BACKLOG_TICKS_MIN, BACKLOG_WAITING_MAX}
 /// What is known of the ring since it was last found empty.
 #[derive(Debug, Default)]
 pub struct Backlog {
+    streams: Vec<Stream>,
+    /// Whose tick came last; the next is most likely of the same worker.
+    last: usize,
+    taken: u64,
+    copies: u64,
+    behind: bool,
+}
+
+/// What was taken of one worker.
+#[derive(Debug)]
+struct Stream {
+    worker: u32,
     taken: u64,
     /// When the first and the latest of these were received, nanoseconds since 1970-01-01 UTC.
     received: Option<(i64, i64)>,
-    behind: bool,
 }
 
 // === impl Backlog ===
@@ -30,51 +44,78 @@ impl Backlog {
     /// A tick was taken. One that was published once more says when it was received first; it counts, its time does not.
     pub fn took(&mut self, tick: &Tick) {
         self.taken += 1;
+        let stream = self.stream(tick.worker);
+        stream.taken += 1;
         let at = tick.receive_time_ns;
         if at == NO_TIME || TickFlags(tick.flags).contains(TickFlags::SNAPSHOT) {
             return;
         }
-        self.received.get_or_insert((at, at)).1 = at;
+        stream.received.get_or_insert((at, at)).1 = at;
     }
 
-    /// So many more were taken, and dropped as copies: they wait in the ring as others do.
+    /// So many more were taken, and dropped as copies.
     pub fn took_copies(&mut self, count: usize) {
-        self.taken += count as u64;
+        self.copies += count as u64;
     }
 
     /// The ring was found empty: all begins anew.
     pub fn emptied(&mut self) {
-        *self = Self::default();
+        self.streams.clear();
+        (self.last, self.taken, self.copies, self.behind) = (0, 0, 0, false);
     }
 
     /// True when the ring would soon overwrite ticks; from then on until it was found empty. `now_ns`: wall clock,
     /// nanoseconds since 1970-01-01 UTC.
     pub fn is_behind(&mut self, now_ns: i64) -> bool {
-        self.behind = self.behind || self.falls_behind(now_ns);
+        self.behind =
+            self.behind || self.streams.iter().any(|stream| self.falls_behind(stream, now_ns));
         self.behind
     }
 
-    fn falls_behind(&self, now_ns: i64) -> bool {
-        if self.taken < BACKLOG_TICKS_MIN {
+    fn stream(&mut self, worker: u32) -> &mut Stream {
+        let is_of = |stream: &Stream| stream.worker == worker;
+        if !self.streams.get(self.last).is_some_and(is_of) {
+            self.last = self.streams.iter().position(is_of).unwrap_or(self.streams.len());
+            if self.last == self.streams.len() {
+                self.streams.push(Stream { worker, taken: 0, received: None });
+            }
+        }
+        &mut self.streams[self.last]
+    }
+
+    fn falls_behind(&self, stream: &Stream, now_ns: i64) -> bool {
+        if stream.taken < BACKLOG_TICKS_MIN {
             return false;
         }
-        match self.waiting(now_ns) {
-            Some(waiting) => waiting > i128::from(BACKLOG_WAITING_MAX),
+        match stream.per_mille_waiting(now_ns) {
+            Some(per_mille) => {
+                let waiting = per_mille * i128::from(self.with_copies(stream)) / 1000;
+                waiting > i128::from(BACKLOG_WAITING_MAX)
+            }
             // No estimate. Who took as many as the ring holds and still found more may well be losing ticks.
             None => {
-                let is_fresh = self.received.is_some_and(|(_, latest)| latest >= now_ns);
-                self.taken >= RING_READER_LAG_SAMPLES_MAX as u64 && !is_fresh
+                let is_fresh = stream.received.is_some_and(|(_, latest)| latest >= now_ns);
+                self.with_copies(stream) >= RING_READER_LAG_SAMPLES_MAX as u64 && !is_fresh
             }
         }
     }
 
-    /// How many ticks wait, if they come as they came. None when the times say nothing.
-    fn waiting(&self, now_ns: i64) -> Option<i128> {
+    /// How many ticks of a worker were taken, its share of the copies included.
+    fn with_copies(&self, stream: &Stream) -> u64 {
+        let copies = u128::from(self.copies) * u128::from(stream.taken) / u128::from(self.taken);
+        stream.taken.saturating_add(u64::try_from(copies).unwrap_or(u64::MAX))
+    }
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// How many ticks wait for every thousand taken, if they come as they came. None when the times say nothing.
+    fn per_mille_waiting(&self, now_ns: i64) -> Option<i128> {
         let (first, latest) = self.received?;
         let span = i128::from(latest) - i128::from(first);
         let age = i128::from(now_ns) - i128::from(latest);
-        (span > 0 && age >= 0)
-            .then(|| i128::from(self.taken) * age / span.max(i128::from(BACKLOG_SPAN_MIN_NS)))
+        (span > 0 && age >= 0).then(|| 1000 * age / span.max(i128::from(BACKLOG_SPAN_MIN_NS)))
     }
 }
 
@@ -209,6 +250,39 @@ mod tests {
         // 5000 wait, or twice as many.
         let now = START + SECOND * 6 / 10;
         assert!(!alone.is_behind(now) && beside_copies.is_behind(now));
+    }
+
+    #[test]
+    fn what_several_workers_bring_may_be_read_in_any_order() {
+        // Five workers with 240 ticks a second each, after a pause of three seconds: little waits of each.
+        const WORKERS: i64 = 5;
+        let now = START + 3 * SECOND;
+        for run in [1, 7, 64, 720] {
+            let mut backlog = Backlog::default();
+            for begin in (0..720).step_by(run) {
+                for worker in 0..WORKERS {
+                    for number in begin..(begin + run).min(720) {
+                        let received = START + (number * WORKERS as usize) as i64 * SECOND / 1200;
+                        let worker = u32::try_from(worker).unwrap();
+                        backlog.took(&Tick { worker, ..tick(received + i64::from(worker)) });
+                        backlog.took_copies(usize::from(number % 2 == 0));
+                        assert!(!backlog.is_behind(now), "runs of {run}, {number} of {worker}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_worker_that_floods_is_noticed_among_others() {
+        let mut backlog = Backlog::default();
+        for number in 0..10_000 {
+            let calm = tick(START + number * SECOND / 10_000);
+            backlog.took(&Tick { worker: 7, ..tick(START + number * SECOND / 100_000) });
+            backlog.took(&Tick { worker: u32::try_from(number % 90).unwrap() + 10, ..calm });
+        }
+        assert!(!backlog.is_behind(START + SECOND / 10 + SECOND / 20));
+        assert!(backlog.is_behind(START + SECOND / 10 + SECOND / 10));
     }
 
     proptest! {

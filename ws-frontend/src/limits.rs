@@ -97,12 +97,12 @@ pub const DRAIN_TICKS: usize = 64;
 /// Taking ticks ends after so long even when more wait, so that what was encoded goes out.
 pub const DRAIN_TIME_MAX: Duration = Duration::from_micros(500);
 
-/// Ticks that wait in the ring, as [`crate::backlog`] estimates. Beyond half of what the ring holds for a reader it would
+/// Ticks of one worker that wait in the ring, as [`crate::backlog`] estimates. Beyond half of what it holds of each it would
 /// soon overwrite some: from then on it is emptied first, and of each instrument the latest tick is sent, the others counted
 /// `overrun`, until all has been caught up with.
 pub const BACKLOG_WAITING_MAX: u64 = RING_READER_LAG_SAMPLES_MAX as u64 / 2;
 
-/// Ticks taken without finding the ring empty before that estimate is made at all.
+/// Ticks of a worker taken without finding the ring empty before that estimate is made at all.
 pub const BACKLOG_TICKS_MIN: u64 = 512;
 
 /// The shortest span of time, in nanoseconds, that a rate of ticks is taken from: a batch of some hundred at one moment is

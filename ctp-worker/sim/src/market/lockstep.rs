@@ -1,4 +1,4 @@
-//! Ticks at fixed moments: all instruments at each multiple of a period since the clock's anchor. Pure.
+//! Ticks at fixed moments: all instruments at each multiple of a period since the clock's anchor.
 //!
 //! Whoever runs late, or was held up, sends for each multiple what that moment showed, in order: libraries with one seed,
 //! start and anchor send the very same ticks, only not at the very same time.

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::limits::{
-    MERGE_EARLY_MAX, MERGE_LATE_NS, MERGE_LATE_STREAK_MAX, MERGE_ORIGINS_MAX, MERGE_WINDOW_MAX,
-    MERGE_WINDOW_MIN,
+    MERGE_LATE_NS, MERGE_LATE_STREAK_MAX, MERGE_ORIGINS_MAX, MERGE_WINDOW_MAX, MERGE_WINDOW_MIN,
 };
 use crate::tick::NO_TIME;
 
+mod backlog;
 mod properties;
 
 const MS: i64 = 1_000_000;
@@ -88,85 +88,6 @@ fn the_first_arrival_is_handed_on_and_the_copy_counted() {
     assert_eq!((a.ticks, a.won, a.copies, a.late, a.missed), (100, 75, 25, 0, 0));
     assert_eq!((b.ticks, b.won, b.copies, b.late, b.missed), (100, 25, 75, 0, 0));
     assert_eq!((a.behind_ns, b.behind_ns), (25 * 5_000_000, 75 * 5_000_000));
-}
-
-/// Takes ticks as a reader does that was held up: the ring is not empty yet. Returns the volumes of those handed on.
-fn read_on(stage: &mut Stage, Life(worker, incarnation): Life, ticks: &[Tick]) -> Vec<i32> {
-    let mut volumes = Vec::new();
-    for tick in ticks {
-        if stage.merge.take(&Tick { worker, incarnation, ..*tick }, 0) == Merged::HandOn {
-            volumes.push(tick.volume);
-        }
-    }
-    volumes
-}
-
-fn release(stage: &mut Stage) -> Vec<i32> {
-    let mut volumes = Vec::new();
-    stage.merge.release(&mut |tick| volumes.push(tick.volume));
-    volumes
-}
-
-#[test]
-fn what_a_newcomer_brought_waits_for_what_others_have_in_the_ring() {
-    let mut stage = Stage::new();
-    for tick in &plain(0..5) {
-        assert_eq!([A, B].map(|life| stage.brings(life, tick)), [true, false]);
-    }
-    // The reader is held up, A dies, and C takes its place. C's shard comes first.
-    let (first, rest) = (snapshot(&plain(10..11)[0]), plain(11..14));
-    assert_eq!(read_on(&mut stage, C, &[first]), [0; 0]);
-    assert_eq!(read_on(&mut stage, C, &rest), [0; 0]);
-    assert!(stage.merge.keeps_some_back() && !stage.merge.is_full());
-    assert_eq!(read_on(&mut stage, B, &plain(5..12)), (5..12).collect::<Vec<_>>());
-    assert_eq!(release(&mut stage), [12, 13]);
-    assert!(!stage.merge.keeps_some_back());
-    assert!(stage.brings(C, &plain(14..15)[0]));
-    assert_eq!(stage.bring_all(B, &plain(12..16)), [false, false, false, true]);
-    assert_eq!((stage.tally(C).late, stage.tally(B).late, stage.tally(B).missed), (0, 0, 0));
-}
-
-#[test]
-fn what_nobody_else_has_brought_is_released_in_the_order_of_its_arrival() {
-    let mut stage = Stage::new();
-    stage.bring_all(A, &plain(0..5));
-    let at = |tick: &Tick| Tick {
-        receive_time_ns: START + SECOND + i64::from(tick.volume) * MS,
-        ..*tick
-    };
-    let of = |from, to| plain(from..to).iter().map(at).collect::<Vec<_>>();
-    let begun = |from: i32| snapshot(&of(from, from + 1)[0]);
-    // A is dead. C came after B, and is read before it.
-    assert_eq!(read_on(&mut stage, C, &[begun(9), of(10, 11)[0]]), [0; 0]);
-    assert_eq!(read_on(&mut stage, B, &[begun(7), of(8, 9)[0], of(9, 10)[0]]), [0; 0]);
-    assert_eq!(release(&mut stage), [7, 8, 9, 10]);
-    assert_eq!(release(&mut stage), [0; 0]);
-}
-
-#[test]
-fn one_that_is_alone_is_never_kept_back() {
-    let mut stage = Stage::new();
-    let first = snapshot(&plain(3..4)[0]);
-    assert_eq!(read_on(&mut stage, A, &[first]), [3]);
-    assert_eq!(read_on(&mut stage, A, &plain(4..6)), [4, 5]);
-    // Its next life, after which it is asked for a snapshot once more.
-    let first = snapshot(&plain(20..21)[0]);
-    assert_eq!(read_on(&mut stage, Life(0, 2), &[first]), [20]);
-    assert_eq!(read_on(&mut stage, Life(0, 2), &plain(21..23)), [21, 22]);
-}
-
-#[test]
-fn so_much_is_kept_back_and_no_more() {
-    let mut stage = Stage::new();
-    stage.bring_all(A, &plain(0..2));
-    let most = i32::try_from(MERGE_EARLY_MAX).unwrap();
-    for tick in &plain(10..9 + most) {
-        assert_eq!(read_on(&mut stage, B, &[*tick]), [0; 0]);
-    }
-    assert!(!stage.merge.is_full());
-    assert_eq!(read_on(&mut stage, B, &plain(9 + most..10 + most)), [0; 0]);
-    assert!(stage.merge.is_full());
-    assert_eq!(release(&mut stage).len(), MERGE_EARLY_MAX);
 }
 
 #[test]

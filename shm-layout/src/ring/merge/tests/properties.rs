@@ -6,7 +6,7 @@ use super::*;
 
 /// How an exchange goes on from one tick to the next.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     /// Time goes on, perhaps with trades.
     Later { ms: i64, traded: i32 },
     /// Another quote within the same time.
@@ -22,7 +22,7 @@ enum Step {
 }
 
 /// Time or volume grows with every tick, as at all exchanges but CZCE.
-fn growing() -> impl Strategy<Value = Step> {
+pub(super) fn growing() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (1..2_i64, 0..3_i32).prop_map(|(ms, traded)| Step::Later { ms: ms * 500, traded }),
         2 => (1..5_i32).prop_map(|traded| Step::Trade { traded }),
@@ -51,7 +51,7 @@ fn any_step_that_differs() -> impl Strategy<Value = Step> {
 }
 
 /// The history's ticks; each says its number in a field that identifies nothing.
-fn history(steps: &[Step]) -> Vec<Tick> {
+pub(super) fn history(steps: &[Step]) -> Vec<Tick> {
     let (mut ms, mut day, mut volume, mut bid) = (0_i64, 20_250_303, 0_i32, 1_i32);
     let mut ticks = Vec::new();
     for (number, step) in (0_u32..).zip(steps) {
@@ -75,17 +75,17 @@ fn history(steps: &[Step]) -> Vec<Tick> {
     ticks
 }
 
-fn number(tick: &Tick) -> usize {
+pub(super) fn number(tick: &Tick) -> usize {
     tick.turnover as usize
 }
 
 /// What one worker sends.
 #[derive(Debug, Clone)]
-struct Sender {
-    life: Life,
+pub(super) struct Sender {
+    pub(super) life: Life,
     /// The numbers of the ticks, with a snapshot where it begins in the middle.
-    sends: Vec<(usize, bool)>,
-    sent: usize,
+    pub(super) sends: Vec<(usize, bool)>,
+    pub(super) sent: usize,
 }
 
 impl Sender {
@@ -94,14 +94,19 @@ impl Sender {
     }
 
     /// Begins with a snapshot of the tick before `begin`, if there is one, and goes on to `end`.
-    fn from(worker: u32, begin: usize, end: usize, keeps: impl Fn(usize) -> bool) -> Self {
+    pub(super) fn from(
+        worker: u32,
+        begin: usize,
+        end: usize,
+        keeps: impl Fn(usize) -> bool,
+    ) -> Self {
         let snapshot = begin.checked_sub(1).map(|past| (past, true));
         let live = (begin..end).filter(|number| keeps(*number)).map(|number| (number, false));
         Self { life: Life(worker, 1), sends: snapshot.into_iter().chain(live).collect(), sent: 0 }
     }
 
     /// The number of the next tick.
-    fn next(&self) -> Option<usize> {
+    pub(super) fn next(&self) -> Option<usize> {
         self.sends.get(self.sent).map(|(number, _)| *number)
     }
 
@@ -161,7 +166,7 @@ fn contents(ticks: &[Tick]) -> Vec<[u64; 8]> {
     ticks.iter().map(identity).collect()
 }
 
-fn turns() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn turns() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(any::<u8>(), 1..200),
         // Long runs of one sender.
@@ -335,71 +340,5 @@ proptest! {
             prop_assert!(left.any(|one| is_same_tick(one, tick)),
                 "tick {} of {:?}", number(tick), seen.arrivals);
         }
-    }
-
-    /// The reader was held up: everything waits in the ring, and is read in any order but each worker's own. Whoever moved,
-    /// died or began meanwhile, what was carried without a break comes whole.
-    #[test]
-    fn a_backlog_comes_whole_whoever_began_in_it(
-        steps in prop::collection::vec(growing(), 30..200),
-        stays in prop::collection::vec((1..30_usize, 1..6_usize, any::<bool>()), 1..8),
-        turns in turns(),
-    ) {
-        let ticks = received_evenly(history(&steps));
-        let (mut senders, mut begin, mut worker) = (Vec::new(), 0, 0);
-        // Each begins before the one before it ends; the last goes on to the end.
-        for (stay, overlap, by_two) in stays {
-            let end = ticks.len().min(begin + stay + overlap);
-            for _ in 0..=u32::from(by_two) {
-                senders.push(Sender::from(worker, begin, end, |_| true));
-                worker += 1;
-            }
-            begin = begin.max(end - overlap.min(end));
-        }
-        senders.push(Sender::from(worker, begin, ticks.len(), |_| true));
-        // What the first ones carried was read before.
-        let mut stage = Stage::new();
-        let first = senders[0].sends[0].0;
-        let mut handed_on = vec![ticks[first]];
-        for sender in senders.iter_mut().filter(|sender| sender.sends[0] == (first, false)) {
-            sender.sent = 1;
-            stage.brings_as(sender.life, &ticks[first], 0);
-        }
-        let mut turns = turns.iter().cycle();
-        loop {
-            let waiting: Vec<usize> =
-                (0..senders.len()).filter(|at| senders[*at].next().is_some()).collect();
-            if waiting.is_empty() {
-                break;
-            }
-            let sender = &mut senders[waiting[usize::from(*turns.next().unwrap()) % waiting.len()]];
-            let (number, is_snapshot) = sender.sends[sender.sent];
-            sender.sent += 1;
-            let Life(worker, incarnation) = sender.life;
-            let tick = if is_snapshot { snapshot(&ticks[number]) } else { ticks[number] };
-            let sequence = sender.sent as u64;
-            let tick = Tick { worker, incarnation, sequence, ..tick };
-            if stage.merge.take(&tick, 0) == Merged::HandOn {
-                hear(&mut handed_on, &tick);
-            }
-        }
-        stage.merge.release(&mut |tick| hear(&mut handed_on, tick));
-        let numbers: Vec<usize> = handed_on.iter().map(number).collect();
-        prop_assert_eq!(numbers, (0..ticks.len()).collect::<Vec<_>>(), "{:?}", senders);
-    }
-}
-
-/// The same ticks, each received some time after the one before.
-fn received_evenly(ticks: Vec<Tick>) -> Vec<Tick> {
-    let at = |number: i64| START + number * 100 * MS;
-    let ticks = (0..).zip(ticks);
-    ticks.map(|(number, tick)| Tick { receive_time_ns: at(number), ..tick }).collect()
-}
-
-/// What somebody with a book of last ticks takes for new.
-fn hear(handed_on: &mut Vec<Tick>, tick: &Tick) {
-    let is_snapshot = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT);
-    if !(is_snapshot && handed_on.last().is_some_and(|last| is_same_tick(last, tick))) {
-        handed_on.push(*tick);
     }
 }
