@@ -253,21 +253,24 @@ impl Placement {
         planned
     }
 
-    /// Takes away the leaving copies that nobody misses: a copy stays that may, and every one that stays ticks, or they do
-    /// not tick themselves. Only after a plan, which may want one of them to stay after all.
+    /// Takes away the leaving copies that nobody misses: every copy that stays ticks, or they do not tick themselves and
+    /// one stays that may. Only after a plan, which may want one of them to stay after all.
     fn drop_what_is_replaced(&mut self) {
         for index in self.leavers.clone() {
             let item = self.item(index);
             let copies = item.copies;
             let sound =
                 |copy: &Copy| self.seat(copy.seat).keeps && !item.banned.contains(&copy.seat);
-            let all_tick = copies.staying().all(|copy| copy.state == CopyState::Ticking);
-            // The only one that may stay does, whatever it does.
-            if !copies.staying().any(sound) {
-                continue;
-            }
-            let missed = |copy: &Copy| copy.state == CopyState::Ticking && !all_tick;
-            for copy in copies.iter().filter(|copy| copy.leaving && !missed(copy)) {
+            let some_stay = copies.staying().next().is_some();
+            let ticks =
+                |copy: &Copy| copy.state == CopyState::Ticking && self.seat(copy.seat).works();
+            let replaced = some_stay && copies.staying().all(ticks);
+            // One that does not tick itself is missed only when there is no better one.
+            let bettered = copies.staying().any(sound);
+            let goes = |copy: &&Copy| {
+                copy.leaving && (replaced || (bettered && copy.state != CopyState::Ticking))
+            };
+            for copy in copies.iter().filter(goes) {
                 self.drop_copy(index, copy.seat);
             }
         }

@@ -120,6 +120,12 @@ pub struct Board {
 // === impl Seat ===
 
 impl Seat {
+    /// What ticks on it does so now: its front is there, even if it is being drained.
+    #[must_use]
+    pub const fn works(&self) -> bool {
+        self.carries && (self.keeps || matches!(self.accepts, Acceptance::Never))
+    }
+
     /// How full it is; more than 1 never.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share of a few thousand")]
