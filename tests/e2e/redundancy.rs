@@ -114,6 +114,7 @@ async fn random_kills_cost_no_tick() {
     }
     scene.assert_nothing_lost("after all kills").await;
     let status = scene.fleet.status_now().await;
+    assert_eq!(status.workers.iter().map(|worker| worker.restarts).sum::<u64>(), kills);
     for worker in &status.workers {
         let view = worker.view;
         assert!(view.won > 0 && view.copies > 0, "both bring what the other brings: {view:?}");

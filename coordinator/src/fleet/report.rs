@@ -50,7 +50,7 @@ impl Fleet {
         for (_, copies) in self.placement.wanted() {
             progress.count(copies);
             // One on a connection that is away is none for the time being.
-            let working = copies.staying().filter(|copy| {
+            let working = copies.iter().filter(|copy| {
                 self.workers[usize::from(copy.seat)].verdict.standing != Standing::Away
             });
             progress.short += u32::from(!copies.is_empty() && working.count() < redundancy);

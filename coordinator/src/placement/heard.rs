@@ -67,7 +67,10 @@ impl Placement {
     /// A worker's session is over: nothing ticks there.
     pub fn session_ended(&mut self, seat: SeatIndex) {
         for index in self.carried[usize::from(seat)].clone() {
-            if let Some(copy) = self.board.items[index as usize].copies.on_mut(seat) {
+            // A refusal holds for the trading day, and the next plan has to answer it.
+            if let Some(copy) = self.board.items[index as usize].copies.on_mut(seat)
+                && copy.state != CopyState::Refused
+            {
                 copy.state = CopyState::Unknown;
             }
             self.holders.look_at(index);
