@@ -2,6 +2,7 @@
 //! configuration is read again.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use shm_layout::{ConnectionId, WorkerId};
 
@@ -182,6 +183,7 @@ impl Settings {
             let runs_with = settings.memory.workers.get(id).map(|worker| worker.settings.clone());
             (settings.planned(connection), ours != runs_with)
         });
+        let said = self.changed_keys(&settings);
         let reload = Reload {
             connections: connections.collect(),
             strategy: settings.config.load_balance_strategy,
@@ -191,8 +193,26 @@ impl Settings {
             always_on: settings.files.universe.always_on(),
             hours: settings.files.hours.clone(),
             notices: notices(&settings.config),
+            said,
         };
         (settings, reload, later)
+    }
+
+    /// Changes that show nowhere else, in lines for a person.
+    fn changed_keys(&self, other: &Self) -> Vec<String> {
+        let (own, new) = (&self.config, &other.config);
+        let seconds = |key: &str, before: Duration, now: Duration| {
+            (before != now).then(|| format!("{key} is {} s now", now.as_secs()))
+        };
+        let hours = self.files.hours != other.files.hours;
+        [
+            seconds("health_check_interval", own.health_check_interval, new.health_check_interval),
+            seconds("maintenance_interval", own.maintenance_interval, new.maintenance_interval),
+            hours.then(|| "trading hours or calendar have changed".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn only_at_a_start(&self, other: &Config) -> Vec<String> {

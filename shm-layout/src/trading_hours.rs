@@ -29,7 +29,7 @@ pub use file::HoursFault;
 use file::HoursFile;
 
 /// When every instrument trades.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TradingHours {
     calendar: TradingCalendar,
     classes: Vec<Hours>,

@@ -47,6 +47,7 @@ impl World {
                 always_on: file.always_on.clone(),
                 hours: world.scenario.hours(),
                 notices: Vec::new(),
+                said: Vec::new(),
             };
             world.memory = memory;
             coordinator.settings = file;

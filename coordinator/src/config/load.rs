@@ -1,9 +1,9 @@
 //! Reading the configuration and the files it names.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use shm_layout::{TradingCalendar, TradingHours};
+use shm_layout::{Instance, TradingCalendar, TradingHours};
 
 use super::{Config, Fault, Faults, INSTRUMENTS_DEFAULT};
 use crate::instruments::Universe;
@@ -36,6 +36,17 @@ pub fn load(path: &Path) -> Result<(Config, Files), Faults> {
     let config = Config::parse(&text).map_err(all)?;
     let files = load_files(&config).map_err(all)?;
     Ok((config, files))
+}
+
+/// Where the fleet of a configuration lives, whatever else is wrong with the file: an operator has to reach a running
+/// fleet while its file is being edited.
+///
+/// # Errors
+/// The faults that keep this from being known.
+pub fn locate(path: &Path) -> Result<(Instance, Option<PathBuf>), Faults> {
+    let all = |faults| Faults { file: path.display().to_string(), faults };
+    let text = read_text(path).map_err(|what| all(vec![Fault { place: String::new(), what }]))?;
+    Config::locate(&text).map_err(all)
 }
 
 /// Reads the files that a configuration names, and the default instruments file when it is there.

@@ -24,7 +24,7 @@ use section::{Section, kind};
 
 pub use connection::{Connection, MAX_SUBSCRIPTIONS_DEFAULT, PRIORITY_DEFAULT, Password};
 pub use fault::{Fault, Faults};
-pub use load::{Files, load, load_files, read_text};
+pub use load::{Files, load, load_files, locate, read_text};
 pub use notices::notices;
 pub use strategy::{Strategy, StrategyError};
 
@@ -187,6 +187,27 @@ impl Config {
         match config {
             Some(config) if faults.is_empty() => Ok(config),
             _ => Err(faults),
+        }
+    }
+
+    /// Where the fleet of a configuration lives: its instance and its runtime directory.
+    ///
+    /// # Errors
+    /// What is wrong with the text as JSON, or with these two keys.
+    pub fn locate(text: &str) -> Result<(Instance, Option<PathBuf>), Vec<Fault>> {
+        let faults = RefCell::new(Vec::new());
+        let located = json::parse(text, &faults).and_then(|document| {
+            // What is wrong with other keys is no concern here.
+            let others = RefCell::new(Vec::new());
+            let mut config = Self::of(Vec::new());
+            config.read_places(&Section::of(String::new(), &document, &KEYS, &others)?);
+            let own = |fault: &Fault| ["instance", "runtime_dir"].contains(&fault.place.as_str());
+            faults.replace(others.into_inner().into_iter().filter(own).collect());
+            Some((config.instance, config.runtime_dir))
+        });
+        match (located, faults.into_inner()) {
+            (Some(located), faults) if faults.is_empty() => Ok(located),
+            (_, faults) => Err(faults),
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Reload {
     pub hours: TradingHours,
     /// Worth a word to whoever asks for the status.
     pub notices: Vec<String>,
+    /// What changes beside all this, in lines for a person.
+    pub said: Vec<String>,
 }
 
 impl Fleet {
@@ -65,7 +67,7 @@ impl Fleet {
 
     /// What differs of how instruments are placed.
     fn other_policies(&self, reload: &Reload) -> Vec<String> {
-        let mut said = Vec::new();
+        let mut said = reload.said.clone();
         let (strategy, redundancy) = (self.placement.strategy(), self.placement.redundancy());
         if strategy != reload.strategy {
             said.push(format!("load_balance_strategy is {}, was {strategy}", reload.strategy));

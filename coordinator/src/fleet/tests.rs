@@ -542,6 +542,7 @@ fn a_reload_adds_removes_and_restarts_without_a_touch_to_the_others() {
         always_on: ids(20..21),
         hours: TradingHours::new(TradingCalendar::default()),
         notices: Vec::new(),
+        said: Vec::new(),
     };
     let said = world.fleet.reload(reload.clone(), world.now);
     assert_eq!(

@@ -7,7 +7,7 @@ use shm_layout::FleetPaths;
 use shm_layout::control::{ChannelError, OperatorReply, OperatorRequest};
 
 use crate::command_line::FleetArgs;
-use crate::config::load;
+use crate::config::locate;
 use crate::control_server::ask;
 use crate::output::chain;
 use crate::runtime_dir::{held_locks, usual_of_service};
@@ -114,9 +114,9 @@ fn find(args: &FleetArgs) -> Result<Vec<FleetPaths>, String> {
     let mut instance = args.instance;
     let mut runtime_dir = args.runtime_dir.clone();
     if let Some(file) = &args.config {
-        let (config, _) = load(file).map_err(|faults| faults.to_string())?;
-        instance = instance.or(Some(config.instance));
-        runtime_dir = runtime_dir.or(config.runtime_dir);
+        let (named, dir) = locate(file).map_err(|faults| faults.to_string())?;
+        instance = instance.or(Some(named));
+        runtime_dir = runtime_dir.or(dir);
     }
     let instance = instance.unwrap_or_default();
     let mut dirs = vec![runtime_dir.clone()];
