@@ -116,6 +116,11 @@ impl Demand {
         self.wanted.contains_key(instrument)
     }
 
+    /// What a source wants, in no order.
+    pub fn of(&self, source: SourceId) -> Vec<InstrumentId> {
+        self.sources.get(&source).into_iter().flatten().copied().collect()
+    }
+
     /// True when this source wants the instrument.
     #[must_use]
     pub fn wanted_by(&self, source: SourceId, instrument: &InstrumentId) -> bool {

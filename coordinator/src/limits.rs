@@ -222,6 +222,13 @@ pub const PROBATION_FIRST: Duration = Duration::from_secs(10);
 /// The longest such time.
 pub const PROBATION_MAX: Duration = Duration::from_secs(1800);
 
+/// Falling silent within a trading session counts as so many falls: about ten minutes of probation.
+pub const SILENT_FALLS: u32 = 7;
+
+/// After a pause of the coordinator itself of so long it has heard nobody, which is nobody's fault: the time in which a
+/// worker must say something begins anew.
+pub const OWN_PAUSE: Duration = Duration::from_secs(3);
+
 /// A connection that held for so long has no falls behind it.
 pub const FALLS_FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 

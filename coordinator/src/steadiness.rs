@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{FALLS_FORGOTTEN_AFTER, PROBATION_FIRST, PROBATION_MAX};
+use crate::limits::{FALLS_FORGOTTEN_AFTER, PROBATION_FIRST, PROBATION_MAX, SILENT_FALLS};
 
 /// One connection's falls.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,13 @@ impl Steadiness {
         if !std::mem::replace(&mut self.down, true) {
             self.falls = if held_for_long { 1 } else { self.falls.saturating_add(1) };
         }
+    }
+
+    /// As [`Self::fell`], by sending nothing although it seemed to work. Nothing proves that it sends again before it
+    /// has instruments again, so it is kept waiting for long.
+    pub fn fell_silent(&mut self, now: Instant) {
+        self.fell(now);
+        self.falls = self.falls.max(SILENT_FALLS);
     }
 
     /// It can be used.

@@ -168,7 +168,8 @@ impl<F: Front> Worker<F> {
         self.republishing.want(now, self.subscriptions.take_returned());
         let waiting = self.subscriptions.census().waiting_for_room;
         if waiting > waiting_before {
-            error!(
+            // For a moment that is usual: others are being let go.
+            info!(
                 waiting,
                 "more instruments are assigned than this connection may carry; the rest waits for room"
             );

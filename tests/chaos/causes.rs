@@ -83,13 +83,12 @@ impl Causes {
             let in_ring = |multiple: &i64| ring.is_some_and(|ring| ring.contains_key(multiple));
             let lacking = unknown.iter().filter(|(multiple, _)| !in_ring(multiple)).count();
             self.unknown.push(format!(
-                "client {client}, {}: {} ticks due {} to {}, {lacking} of them not in the ring; down then: {:?}; absences {:?}",
+                "client {client}, {}: {} ticks due {} to {}, {lacking} of them not in the ring; down then: {:?}",
                 gap.instrument,
                 unknown.len(),
                 log.since_begin(first.1),
                 log.since_begin(last.1),
                 log.down_at(first.1),
-                account.absences,
             ));
         }
     }
@@ -101,7 +100,7 @@ impl Causes {
             writeln!(text, "  {ticks:8} {}", cause.word()).unwrap();
         }
         let counted = log.counted();
-        writeln!(text, "  {:8} for no known cause", self.unknown.len()).unwrap();
+        writeln!(text, "  {:8} gaps for no known cause", self.unknown.len()).unwrap();
         write!(text, "counted: {counted:?}, late {}", log.late()).unwrap();
         text
     }

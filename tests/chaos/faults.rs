@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shm_layout::clock;
 use shm_layout::control::{ConnectionWish, WorkerStatus};
 
-use crate::scene::{Scene, Sequel};
+use crate::scene::{CONNECTIONS, Scene, Sequel};
 
 /// The longest time for which a process is stopped, milliseconds.
 const STOPPED_MS_MAX: usize = 3000;
@@ -173,12 +173,12 @@ impl Scene {
         self.say(&[wish, &id]).await;
     }
 
+    /// Changes an order of preference, which ends no process: a coordinator that is started over other settings than a
+    /// worker runs with ends that worker at once.
     async fn reload(&mut self, which: usize) {
-        let capacity = 500 + which % 500;
+        let priority = 1 + which / CONNECTIONS % 3;
         self.fleet.edit_config(|config: &mut Value| {
-            let connections = config["connections"].as_array_mut().unwrap();
-            let at = which % connections.len();
-            connections[at]["max_subscriptions"] = json!(capacity);
+            config["connections"][which % CONNECTIONS]["priority"] = json!(priority);
         });
         self.say(&["reload"]).await;
     }
@@ -195,6 +195,6 @@ impl Scene {
             }
             Err(_) => "heard nothing".to_owned(),
         };
-        self.log.note(format!("verb {}: {outcome}", arguments.join(" ")));
+        self.log.note(format!("say {}: {outcome}", arguments.join(" ")));
     }
 }

@@ -66,7 +66,7 @@ impl Downtime {
 impl Log {
     /// Notes what was done.
     pub(crate) fn note(&mut self, what: String) {
-        let kind = what.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let kind = what.split([' ', ':']).take(2).collect::<Vec<_>>().join(" ");
         *self.kinds.entry(kind).or_default() += 1;
         self.lines.push((clock::unix_ms(), what));
     }

@@ -21,7 +21,8 @@ use crate::onlooker::Onlooker;
 /// The market's period, milliseconds.
 pub(crate) const EVERY_MS: i64 = 100;
 
-const CONNECTIONS: usize = 5;
+/// How many connections there are.
+pub(crate) const CONNECTIONS: usize = 5;
 const CLIENTS: usize = 4;
 const INSTRUMENTS: u32 = 60;
 const COPIES: u32 = 2;

@@ -32,7 +32,11 @@ impl Fleet {
         }
         for index in 0..self.workers.len() {
             let stale = self.is_stale(index, now);
-            self.workers[index].quality.stale(stale, now);
+            let worker = &mut self.workers[index];
+            // It is held against it until it sends something, or is trusted again without.
+            worker.silent &= !worker.pulse.is_lively(now)
+                && (worker.verdict.standing != Standing::Good || worker.retiring.is_some());
+            worker.quality.stale(stale || worker.silent, now);
             if stale {
                 self.fell_stale(index, now);
             }
@@ -79,8 +83,7 @@ impl Fleet {
                 .filter(|(other, _)| *other != index)
                 .map(|(_, worker)| worker)
         };
-        let judged = worker.is_ready() && worker.retiring.is_none();
-        if !judged || worker.pulse.silence(now) < worker.steadiness.probation() {
+        if !worker.is_ready() || worker.retiring.is_some() {
             return false;
         }
         let rates: Vec<f64> =
@@ -101,9 +104,15 @@ impl Fleet {
         let silence = worker.pulse.silence(now).as_secs();
         warn!(connection = %worker.plan.connection_id, "nothing has come for {silence} s within a trading session while others tick; its worker is started anew");
         self.counters.stale_restarts += 1;
-        worker.steadiness.fell(now);
+        worker.steadiness.fell_silent(now);
         worker.pulse = Pulse::default();
+        worker.silent = true;
         self.retire(index, Afterwards::Restart, now);
+        if !self.auto_failover
+            && let Some(retiring) = &mut self.workers[index].retiring
+        {
+            retiring.stay(now);
+        }
     }
 
     /// Small changes of quality are no reason to plan anew.

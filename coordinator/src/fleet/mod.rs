@@ -33,7 +33,7 @@ use tracing::{error, info, warn};
 
 use crate::demand::{Demand, SourceId};
 use crate::life::{Exit, Life, Phase, Urge};
-use crate::limits::LOST_FRONTEND_DEMAND_LINGER;
+use crate::limits::{LOST_FRONTEND_DEMAND_LINGER, OWN_PAUSE};
 use crate::placement::Placement;
 use crate::planner::SeatIndex;
 use crate::pulse::Pulse;
@@ -112,6 +112,8 @@ pub struct Fleet {
     notices: Vec<String>,
     http_address: String,
     started_at: Instant,
+    /// When it had its last turn; its clocks give it one every second.
+    turned_at: Instant,
     workers: Vec<Worker>,
     frontend: Frontend,
     peers: HashMap<ClientId, Peer>,
@@ -142,6 +144,10 @@ impl Fleet {
 
     /// Time has passed: does what is due.
     pub fn turn(&mut self, now: Instant) {
+        let pause = now.saturating_duration_since(std::mem::replace(&mut self.turned_at, now));
+        if pause >= OWN_PAUSE {
+            self.workers.iter_mut().for_each(|worker| worker.listening_since = Some(now));
+        }
         self.lingering.sort_unstable_by_key(|(until, _)| *until);
         while let Some((until, source)) = self.lingering.first().copied()
             && until <= now
@@ -334,6 +340,7 @@ impl Fleet {
             worker.quality.died(now);
         }
         self.placement.worker_died(seat_of(index));
+        self.set_capacity(index);
         self.refresh_standing(index, now);
     }
 }

@@ -11,6 +11,7 @@ use super::{Fleet, PlannedConnection, seat_of};
 use crate::config::Strategy;
 use crate::life::{Life, Phase};
 use crate::limits::FAREWELL_MAX;
+use crate::placement::Tier;
 
 /// What a fleet is to be from now on.
 #[derive(Debug, Clone)]
@@ -96,8 +97,12 @@ impl Fleet {
         }
         let before = self.demand.len();
         let always = self.fresh_source();
+        for instrument in self.demand.of(self.always_on) {
+            self.placement.set_tier(&instrument, Tier::Clients);
+        }
         for instrument in always_on {
             self.demand.add(always, instrument);
+            self.placement.set_tier(&instrument, Tier::AlwaysOn);
         }
         self.demand.forget(std::mem::replace(&mut self.always_on, always));
         if self.demand.len() != before {
@@ -114,6 +119,16 @@ impl Fleet {
     ) {
         let id = plan.connection_id;
         let known = |worker: &super::Worker| !worker.removed && worker.plan.connection_id == id;
+        let leaving = |worker: &super::Worker| {
+            worker.removed && worker.plan.connection_id == id && worker.life.is_alive()
+        };
+        if let Some(index) = self.workers.iter().position(leaving)
+            && !self.workers.iter().any(known)
+        {
+            // Its worker is on its way out, and holds what a new one needs.
+            said.push(format!("{id} is there again"));
+            return self.take_back(index, plan, now);
+        }
         let Some(index) = self.workers.iter().position(known) else {
             said.push(format!("{id} is added{}", if plan.enabled { "" } else { ", switched off" }));
             let life = Life::new(plan.enabled, now);
@@ -125,9 +140,12 @@ impl Fleet {
         self.placement.set_seat(seat_of(index), |seat| {
             seat.priority = plan.priority;
             seat.broker = plan.broker_id;
-            // A worker that is restarted for it refuses more than it was started for; less holds at once.
-            seat.capacity = plan.max_subscriptions as usize;
+            // A running worker takes no more than it was started for; less holds at once.
+            seat.capacity = seat.capacity.min(plan.max_subscriptions as usize);
         });
+        if !self.workers[index].life.is_alive() {
+            self.set_capacity(index);
+        }
         // The file's word is newer than a person's before it.
         let (wish, drained) = (self.workers[index].wish.take(), self.workers[index].drained);
         self.workers[index].drained = false;
@@ -145,15 +163,40 @@ impl Fleet {
             worker.life.enable(now);
             if changed && worker.life.is_alive() && !worker.life.is_ending() {
                 // It was still saying farewell, with the settings it has.
-                self.to_restart.push_back(index);
+                self.restart_later(index);
             }
         } else if plan.enabled && changed {
             said.push(format!("{id} has other settings and is restarted"));
-            self.to_restart.push_back(index);
+            self.restart_later(index);
         } else if before.priority != plan.priority {
             said.push(format!("{id} has another priority"));
         }
         self.refresh_standing(index, now);
+    }
+
+    /// A connection that was removed is configured again before its worker has gone.
+    fn take_back(&mut self, index: usize, plan: PlannedConnection, now: Instant) {
+        let worker = &mut self.workers[index];
+        let enabled = plan.enabled;
+        (worker.removed, worker.plan) = (false, plan);
+        if enabled {
+            worker.life.enable(now);
+            self.retire(index, Afterwards::Restart, now);
+        } else {
+            self.retire(index, Afterwards::Disable, now);
+        }
+    }
+
+    /// What a worker that is started now may carry.
+    pub(super) fn set_capacity(&mut self, index: usize) {
+        let capacity = self.workers[index].plan.max_subscriptions as usize;
+        self.placement.set_seat(seat_of(index), |seat| seat.capacity = capacity);
+    }
+
+    fn restart_later(&mut self, index: usize) {
+        if !self.to_restart.contains(&index) {
+            self.to_restart.push_back(index);
+        }
     }
 
     /// Restarts that wait go one after the other, each when the one before is back or has had its time: so there is

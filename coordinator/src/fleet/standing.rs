@@ -58,11 +58,15 @@ impl Worker {
     /// What it is fit for. Without failover what it has stays with it, whatever becomes of it.
     pub(super) fn verdict(&self, auto_failover: bool, now: Instant) -> Verdict {
         let verdict = self.verdict_with_failover(now);
-        if auto_failover || self.drained || self.retiring.is_some() || self.life_is_over() {
+        if auto_failover || self.drained || self.is_moving_out() || self.life_is_over() {
             verdict
         } else {
             Verdict { keeps: true, carries: true, ..verdict }
         }
+    }
+
+    fn is_moving_out(&self) -> bool {
+        self.retiring.is_some_and(|retiring| retiring.moves())
     }
 
     fn life_is_over(&self) -> bool {
@@ -101,7 +105,12 @@ impl Worker {
     /// It is connected and has not said its counters for long.
     pub(super) fn is_unresponsive(&self, now: Instant) -> bool {
         self.life.phase() == Phase::Running
-            && now.saturating_duration_since(self.life.heard_at()) >= UNRESPONSIVE_AFTER
+            && now.saturating_duration_since(self.listened_since()) >= UNRESPONSIVE_AFTER
+    }
+
+    /// Since when it has said nothing and we have listened.
+    fn listened_since(&self) -> Instant {
+        self.listening_since.map_or(self.life.heard_at(), |since| since.max(self.life.heard_at()))
     }
 
     /// Falling silent towards us is a fall as any other: one that stands still now and then is trusted less and less.
@@ -132,7 +141,7 @@ impl Fleet {
             .iter()
             .filter(|worker| worker.life.phase() == Phase::Running && worker.is_ready());
         let changes = running.map(|worker| {
-            let unresponsive = worker.life.heard_at() + UNRESPONSIVE_AFTER;
+            let unresponsive = worker.listened_since() + UNRESPONSIVE_AFTER;
             let trusted = worker.steadiness.probation_ends();
             match worker.verdict.standing {
                 Standing::Away | Standing::Closed => None,

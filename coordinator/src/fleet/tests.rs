@@ -365,7 +365,11 @@ fn a_worker_that_stands_still_is_left_and_on_probation_when_it_goes_on() {
     world.want(frontend, true, ids(0..8), vec![]);
     let standing = |world: &World| world.fleet.status(world.now, 0).workers[0].standing;
     world.workers.get_mut(&0).unwrap().still = true;
-    world.pass(UNRESPONSIVE_AFTER - PLAN_INTERVAL);
+    // When the coordinator itself stood still, it heard nobody.
+    world.pass(UNRESPONSIVE_AFTER * 3);
+    assert_eq!((world.carried(), standing(&world)), (vec![4, 4], Standing::Good));
+    let quarter = (UNRESPONSIVE_AFTER - PLAN_INTERVAL) / 4;
+    (0..4).for_each(|_| world.pass(quarter));
     assert_eq!((world.carried(), standing(&world)), (vec![4, 4], Standing::Good));
     (0..4).for_each(|_| world.pass(PLAN_INTERVAL));
     assert_eq!((world.workers[&1].carries.len(), standing(&world)), (8, Standing::Away));
@@ -378,6 +382,81 @@ fn a_worker_that_stands_still_is_left_and_on_probation_when_it_goes_on() {
     world.pass(PROBATION_FIRST);
     (0..5).for_each(|_| world.pass(PLAN_INTERVAL));
     assert_eq!((world.carried(), standing(&world)), (vec![3, 5], Standing::Good));
+}
+
+#[test]
+fn a_connection_that_is_configured_again_gets_its_worker_back() {
+    let mut world = World::running(&[10, 10]);
+    let connections = plan(&[10, 10], Found::Nothing).connections;
+    let reload = |connections: &[PlannedConnection]| Reload {
+        connections: connections.iter().map(|plan| (plan.clone(), false)).collect(),
+        strategy: Placing::RoundRobin,
+        redundancy: 1,
+        auto_failover: true,
+        universe: Vec::new(),
+        always_on: Vec::new(),
+        hours: TradingHours::new(TradingCalendar::default()),
+        notices: Vec::new(),
+        said: Vec::new(),
+    };
+    assert_eq!(world.fleet.reload(reload(&connections[1..]), world.now), ["c0 is removed"]);
+    world.pass(PLAN_INTERVAL);
+    world.said.clear();
+    assert_eq!(world.fleet.reload(reload(&connections), world.now), ["c0 is there again"]);
+    world.pass(PLAN_INTERVAL);
+    assert!(
+        world.said.iter().all(|action| !matches!(action, Action::Spawn(_))),
+        "its worker holds what another would need"
+    );
+    world.die(0, Exit::Code(0));
+    world.pass(PLAN_INTERVAL);
+    assert!(world.said.contains(&Action::Spawn(ProcessId::Worker(0))));
+    world.worker_hello(0);
+    world.pass(PLAN_INTERVAL);
+    assert_eq!(world.fleet.status(world.now, 0).workers.len(), 2);
+}
+
+#[test]
+fn a_failed_worker_is_started_by_enable() {
+    let mut world = World::running(&[10]);
+    world.die(0, Exit::Code(64));
+    world.pass(Duration::from_secs(60));
+    assert!(!world.workers.contains_key(&0));
+    let c0 = ConnectionId::parse("c0").unwrap();
+    assert_eq!(world.fleet.wish(c0, ConnectionWish::Enable, world.now).unwrap(), ["c0 is started"]);
+    world.pass(Duration::ZERO);
+    assert!(world.workers.contains_key(&0));
+}
+
+#[test]
+fn a_greater_capacity_holds_once_its_worker_was_started_with_it() {
+    let mut world = World::running(&[2]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    let reload = Reload {
+        connections: plan(&[4], Found::Nothing)
+            .connections
+            .into_iter()
+            .map(|p| (p, true))
+            .collect(),
+        strategy: Placing::RoundRobin,
+        redundancy: 1,
+        auto_failover: true,
+        universe: Vec::new(),
+        always_on: ids(3..4),
+        hours: TradingHours::new(TradingCalendar::default()),
+        notices: Vec::new(),
+        said: Vec::new(),
+    };
+    world.fleet.reload(reload, world.now);
+    world.pass(PLAN_INTERVAL);
+    assert_eq!(world.carried(), [2], "the running one takes no more");
+    assert_eq!(world.fleet.status(world.now, 0).queue, [id(3), id(2)], "always on goes first");
+    world.die(0, Exit::Code(0));
+    world.pass(PLAN_INTERVAL);
+    world.worker_hello(0);
+    world.pass(PLAN_INTERVAL);
+    assert_eq!(world.carried(), [4]);
 }
 
 #[test]

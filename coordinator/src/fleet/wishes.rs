@@ -20,6 +20,20 @@ pub(super) struct Retiring {
     until: Instant,
     /// It was asked to end.
     asked: bool,
+    /// Its instruments go elsewhere first.
+    moves: bool,
+}
+
+impl Retiring {
+    /// Its instruments stay with it, so that there is nothing to wait for.
+    pub(super) fn stay(&mut self, now: Instant) {
+        (self.moves, self.until) = (false, now);
+    }
+
+    /// True when its instruments go elsewhere.
+    pub(super) const fn moves(&self) -> bool {
+        self.moves
+    }
 }
 
 /// What follows a farewell.
@@ -103,8 +117,10 @@ impl Fleet {
         }
         (worker.drained, worker.wish) = (true, Some(ConnectionWish::Drain));
         let carries = counted(self.placement.load(seat_of(index)) as u64, "instrument");
+        let alone = !self.workers.iter().any(super::Worker::is_used);
+        let warning = if alone { "; no other connection is in use, so they stay" } else { "" };
         Ok(format!(
-            "{id} is drained: its {carries} go elsewhere where there is room, and it gets no others; qamd enable {id} undoes this"
+            "{id} is drained: its {carries} go elsewhere where there is room, and it gets no others; qamd enable {id} undoes this{warning}"
         ))
     }
 
@@ -118,7 +134,11 @@ impl Fleet {
         worker.wish = (!worker.plan.enabled).then_some(ConnectionWish::Enable);
         worker.steadiness.pardon();
         worker.life.enable(now);
-        Ok(if was_off {
+        let failed = worker.life.phase() == Phase::Failed;
+        if failed {
+            worker.life.replace(now);
+        }
+        Ok(if was_off || failed {
             format!("{id} is started")
         } else if was_drained || was_retiring {
             format!("{id} is used again")
@@ -150,6 +170,7 @@ impl Fleet {
             then,
             until: now + FAREWELL_MAX,
             asked: false,
+            moves: true,
         });
         retiring.then = then;
         if retiring.asked || !worker.life.is_alive() {

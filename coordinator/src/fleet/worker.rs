@@ -1,6 +1,7 @@
 //! One connection and its worker, as the fleet keeps them.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use shm_layout::control::{ConnectionView, ConnectionWish};
 use shm_layout::{Generation, InstrumentId};
@@ -41,6 +42,10 @@ pub(super) struct Worker {
     pub(super) pulse: Pulse,
     /// As the frontend sees it.
     pub(super) view: ConnectionView,
+    /// Since when we listen without a pause of our own, when there was one.
+    pub(super) listening_since: Option<Instant>,
+    /// It sent nothing within a session, and has not made up for it.
+    pub(super) silent: bool,
     /// A person wants it empty.
     pub(super) drained: bool,
     /// A person's last word about it.

@@ -78,6 +78,18 @@ pub struct Planned {
     pub voluntary: usize,
 }
 
+// === impl Tier ===
+
+impl Tier {
+    /// The bit of a rank that puts one tier before another.
+    const fn rank(self) -> u64 {
+        match self {
+            Self::AlwaysOn => 0,
+            Self::Clients => 1 << 62,
+        }
+    }
+}
+
 // === impl Placement ===
 
 impl Placement {
@@ -177,10 +189,19 @@ impl Placement {
     pub fn want(&mut self, instrument: InstrumentId, tier: Tier) {
         let index = self.index.get(&instrument).copied().unwrap_or_else(|| self.insert(instrument));
         self.next_rank += 1;
-        let rank = self.next_rank + if tier == Tier::Clients { 1 << 62 } else { 0 };
+        let rank = tier.rank() | self.next_rank;
         let item = &mut self.board.items[index as usize];
         if !item.wanted {
             (item.wanted, item.rank) = (true, rank);
+            self.changed = true;
+        }
+    }
+
+    /// A wanted instrument is of another tier from now on; its place within that is by when it was wanted.
+    pub fn set_tier(&mut self, instrument: &InstrumentId, tier: Tier) {
+        if let Some(index) = self.index.get(instrument).copied() {
+            let item = &mut self.board.items[index as usize];
+            item.rank = tier.rank() | (item.rank & !Tier::Clients.rank());
             self.changed = true;
         }
     }

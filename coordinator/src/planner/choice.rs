@@ -3,7 +3,7 @@
 use super::board::{Acceptance, Board, Copies, Item, Seat, SeatIndex};
 use crate::config::Strategy;
 
-/// How much of a seat's filling ten points of quality are worth.
+/// How much of a seat's filling one point of quality is worth.
 const FILL_PER_POINT: f64 = 0.02;
 
 /// Seats with their loads as the plan in the making leaves them.
