@@ -34,7 +34,7 @@ demo: ## Start a fleet of three brokers on the simulated library and show ticks
 test: ## Install what is missing, build, run every test
 	@scripts/check-deps.sh --install test
 	$(CARGO) build --workspace
-	$(CARGO) test --workspace --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --no-fail-fast
 
 bench: ## Measure the path from the callback to the client
 	@scripts/check-deps.sh

@@ -31,10 +31,15 @@ impl Fleet {
             || self.republishes();
         let due = self.planned_at.map_or(self.started_at, |at| at + PLAN_INTERVAL);
         let due = if asked { due } else { self.placement.next_deadline()?.max(due) };
+        Some(self.placing_begins().map_or(due, |begins| due.max(begins)))
+    }
+
+    /// Before when nothing is placed, because workers of an earlier coordinator are awaited or still say what they carry.
+    pub(super) fn placing_begins(&self) -> Option<Instant> {
         let awaiting = self.workers.iter().any(|worker| worker.life.phase() == Phase::Adopting);
-        let due = if awaiting { due.max(self.started_at + ADOPTION_WAIT) } else { due };
+        let awaited = awaiting.then(|| self.started_at + ADOPTION_WAIT);
         let inheriting = self.workers.iter().filter_map(|worker| worker.inheritance);
-        Some(inheriting.map(|inheritance| inheritance.until).fold(due, Instant::max))
+        inheriting.map(|inheritance| inheritance.until).chain(awaited).max()
     }
 
     fn plan(&mut self, now: Instant) {

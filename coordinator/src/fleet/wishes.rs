@@ -181,11 +181,18 @@ impl Fleet {
 
     /// Asks workers to end whose instruments tick elsewhere, or that have been waited for long enough.
     pub(super) fn turn_farewells(&mut self, now: Instant) {
+        // While nothing is placed, nothing moves, and what a worker of an earlier coordinator carries may not be known yet.
+        let may_move_from = self.placing_begins();
         for index in 0..self.workers.len() {
-            let Some(retiring) = self.workers[index].retiring.filter(|retiring| !retiring.asked)
-            else {
+            let Some(retiring) = &mut self.workers[index].retiring else { continue };
+            if retiring.asked {
                 continue;
-            };
+            }
+            if let Some(from) = may_move_from.filter(|from| now < *from) {
+                retiring.until = retiring.until.max(from + FAREWELL_MAX);
+                continue;
+            }
+            let retiring = *retiring;
             let empty = self.placement.load(seat_of(index)) == 0;
             // What was released has to have been said, so that the library lets go in peace.
             if (empty && !self.placement.has_changes(seat_of(index))) || retiring.until <= now {
