@@ -108,6 +108,7 @@ impl Connection {
             accepts,
             keeps,
             carries,
+            proven: true,
             quality: self.quality,
             seed: hash_of(&self.id),
         }

@@ -79,6 +79,7 @@ fn seats() -> Vec<Seat> {
             accepts: Acceptance::First,
             keeps: true,
             carries: true,
+            proven: true,
             quality: 100.0 - f64::from(place % 7),
             seed: hash_of(&format!("connection_{place}")),
         })

@@ -24,7 +24,7 @@ use crate::footprint::Footprint;
 use crate::scene::Scene;
 
 /// How long faults happen without the environment's word.
-const SECONDS: u64 = 24;
+const SECONDS: u64 = 60;
 
 /// How much longer the whole may take: beginning, waiting until all is well again, and the end.
 const REST: Duration = Duration::from_secs(150);

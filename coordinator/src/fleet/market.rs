@@ -37,6 +37,9 @@ impl Fleet {
             worker.silent &= !worker.pulse.is_lively(now)
                 && (worker.verdict.standing != Standing::Good || worker.retiring.is_some());
             worker.quality.stale(stale || worker.silent, now);
+            if worker.pulse.is_lively(now) && !self.placement.seat(seat_of(index)).proven {
+                self.placement.set_seat(seat_of(index), |seat| seat.proven = true);
+            }
             if stale {
                 self.fell_stale(index, now);
             }
@@ -107,6 +110,7 @@ impl Fleet {
         worker.steadiness.fell_silent(now);
         worker.pulse = Pulse::default();
         worker.silent = true;
+        self.placement.set_seat(seat_of(index), |seat| seat.proven = false);
         self.retire(index, Afterwards::Restart, now);
         if !self.auto_failover
             && let Some(retiring) = &mut self.workers[index].retiring

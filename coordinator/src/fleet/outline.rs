@@ -68,6 +68,7 @@ pub(super) fn seat(plan: &PlannedConnection) -> Seat {
         accepts: Acceptance::Last,
         keeps: true,
         carries: true,
+        proven: true,
         quality: 100.0,
         seed: hash_of(plan.connection_id.as_str()),
     }

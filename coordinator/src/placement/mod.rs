@@ -1,4 +1,4 @@
-//! Who carries which instrument, as decided and as far as told: the [`planner`](crate::planner)'s board with a memory.
+//! Who carries which instrument, as decided and as far as told: the [`planner`]'s board with a memory.
 //!
 //! * **Make before break.** A copy that is to go stays until every copy that stays ticks, or it does not tick itself.
 //! * **At most one primary.** A worker is told to be an instrument's primary only when no other one can still take itself

@@ -32,6 +32,7 @@ fn seat(n: usize, capacity: usize) -> Seat {
         accepts: Acceptance::First,
         keeps: true,
         carries: true,
+        proven: true,
         quality: 100.0,
         seed: hash_of(&format!("connection {n}")),
     }
@@ -769,6 +770,23 @@ fn of_two_that_take_themselves_for_the_primary_one_is_told_otherwise() {
 }
 
 /// What a connection said before it went away proves nothing.
+#[test]
+fn a_connection_that_was_silent_replaces_nobody_before_it_sends() {
+    let mut world = obeyed(1, &[5, 5], 1);
+    world.happens(Event::Order(0, Order::Drain));
+    world.placement.set_seat(1, |seat| seat.proven = false);
+    world.plan();
+    world.exhaust(1);
+    // Perhaps no more than the snapshot that comes at any hour.
+    world.front_says(1, 0, InstrumentState::Ticking);
+    world.exhaust(1);
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [1, 0]);
+    world.placement.set_seat(1, |seat| seat.proven = true);
+    world.plan();
+    assert_eq!(seats_of(&world, 0), [1]);
+}
+
 #[test]
 fn a_connection_that_is_away_replaces_nobody() {
     let mut world = obeyed(1, &[5, 5], 1);

@@ -41,6 +41,9 @@ pub struct Seat {
     pub keeps: bool,
     /// Whether it can carry anything at all; what is on one that cannot is dropped.
     pub carries: bool,
+    /// It is known to send more than snapshots: false from when it fell silent until something comes of it. What moves
+    /// there ticks on where it was meanwhile.
+    pub proven: bool,
     /// 0 to 100.
     pub quality: f64,
     /// A hash of its name, the same in every run.
@@ -120,10 +123,10 @@ pub struct Board {
 // === impl Seat ===
 
 impl Seat {
-    /// What ticks on it does so now: its front is there, even if it is being drained.
+    /// What ticks on it does so now: its front is there and sends, even if it is being drained.
     #[must_use]
     pub const fn works(&self) -> bool {
-        self.carries && (self.keeps || matches!(self.accepts, Acceptance::Never))
+        self.proven && self.carries && (self.keeps || matches!(self.accepts, Acceptance::Never))
     }
 
     /// How full it is; more than 1 never.

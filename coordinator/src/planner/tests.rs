@@ -43,6 +43,7 @@ fn seat(n: usize, capacity: usize) -> Seat {
         accepts: Acceptance::First,
         keeps: true,
         carries: true,
+        proven: true,
         quality: 100.0,
         seed: hash_of(&format!("connection {n}")),
     }
