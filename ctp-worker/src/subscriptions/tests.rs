@@ -686,7 +686,7 @@ fn a_change_of_role_is_said_and_asks_the_front_for_nothing() {
     bench.assign(change_role(2, Carry::standby(id("a1"))));
     assert_eq!(bench.subscriptions.role(&id("a1")), Some(CarryRole::Standby));
     let standby = report("a1", InstrumentState::Ticking, CarryRole::Standby);
-    assert_eq!(bench.subscriptions.take_changes(10), [standby.clone()]);
+    assert_eq!(bench.subscriptions.take_changes(10), std::slice::from_ref(&standby));
     // Whoever tells us what we do already may not know it.
     bench.assign(change_role(3, Carry::standby(id("a1"))));
     assert_eq!(bench.subscriptions.take_changes(10), [standby]);
