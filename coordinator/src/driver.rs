@@ -189,10 +189,8 @@ impl Driver {
         let (settings, reload, later) = self.settings.reload(config, files);
         crate::start::check_libraries(&settings.config, &settings.places)
             .map_err(|error| lines(format!("{error}\nnothing was changed")))?;
-        if let Err(error) = settings.memory().save(self.paths.runtime_dir()) {
-            warn!("{}", crate::output::chain(&error));
-        }
         self.settings = settings;
+        self.save_memory();
         self.reloaded = true;
         let mut said = self.fleet.reload(reload, now);
         said.extend(later);
@@ -246,7 +244,14 @@ impl Driver {
                 _ => {}
             }
         }
-        if starts && let Err(error) = self.settings.memory().save(self.paths.runtime_dir()) {
+        if starts {
+            self.save_memory();
+        }
+    }
+
+    /// Without it nothing is lost but ease, so a failure is a word and no more.
+    fn save_memory(&self) {
+        if let Err(error) = self.settings.memory().save(self.paths.runtime_dir()) {
             warn!("{}", crate::output::chain(&error));
         }
     }

@@ -34,10 +34,6 @@ pub const CONNECTIONS_MAX: usize = 200;
 /// The most a connection may be told to carry: more than all exchanges list. Beyond it the configuration is refused.
 pub const SUBSCRIPTIONS_PER_CONNECTION_MAX: u32 = 50_000;
 
-/// Instruments of one worker whose state is remembered; twice what it may carry, since released ones report too.
-/// Beyond it reports of further instruments are dropped, and counted.
-pub const REPORTED_INSTRUMENTS_MAX: usize = 2 * SUBSCRIPTIONS_PER_CONNECTION_MAX as usize;
-
 /// Refused instruments shown in the status; beyond it they are only counted.
 pub const REFUSED_SHOWN_MAX: usize = 100;
 

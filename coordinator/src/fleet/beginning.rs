@@ -121,15 +121,13 @@ impl Fleet {
         if free.is_some() {
             // The placement knows the seat by what its worker was last told; nothing, since that one is dead.
             worker.assigned = self.workers[index].assigned;
+            let fresh = outline::seat(&worker.plan);
+            self.placement.set_seat(seat_of(index), |seat| *seat = fresh);
             self.workers[index] = worker;
         } else {
+            self.placement.add_seat(outline::seat(&worker.plan));
             self.workers.push(worker);
-            self.placement.add_seat(outline::seat(&self.workers[index].plan));
         }
-        let plan = self.workers[index].plan.clone();
-        self.placement.set_seat(seat_of(index), |seat| {
-            *seat = outline::seat(&plan);
-        });
         self.refresh_standing(index, now);
         index
     }

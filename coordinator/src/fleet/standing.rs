@@ -5,7 +5,6 @@ use std::time::Instant;
 use shm_layout::control::{SessionState, Standing};
 use tracing::{info, warn};
 
-use super::wishes::Retiring;
 use super::{Fleet, Worker};
 use crate::life::Phase;
 use crate::limits::UNRESPONSIVE_AFTER;
@@ -77,7 +76,7 @@ impl Worker {
         if self.life_is_over() || self.life.phase() == Phase::Failed {
             return Verdict::CLOSED;
         }
-        if matches!(self.retiring, Some(Retiring { .. })) || self.drained {
+        if self.retiring.is_some() || self.drained {
             return Verdict::DRAINING;
         }
         let session = self.state.session().map(|session| &session.state);

@@ -73,6 +73,24 @@ fn plan(rooms: &[u32], found: Found) -> FleetPlan {
     }
 }
 
+/// A configuration read again: these connections, each changed or not, and these instruments always on.
+fn reload_of(
+    connections: impl IntoIterator<Item = (PlannedConnection, bool)>,
+    always_on: Vec<InstrumentId>,
+) -> Reload {
+    Reload {
+        connections: connections.into_iter().collect(),
+        strategy: Placing::RoundRobin,
+        redundancy: 1,
+        auto_failover: true,
+        universe: Vec::new(),
+        always_on,
+        hours: TradingHours::new(TradingCalendar::default()),
+        notices: Vec::new(),
+        said: Vec::new(),
+    }
+}
+
 /// The world around a fleet: processes that obey it as the contract says.
 struct World {
     fleet: Fleet,
@@ -388,16 +406,8 @@ fn a_worker_that_stands_still_is_left_and_on_probation_when_it_goes_on() {
 fn a_connection_that_is_configured_again_gets_its_worker_back() {
     let mut world = World::running(&[10, 10]);
     let connections = plan(&[10, 10], Found::Nothing).connections;
-    let reload = |connections: &[PlannedConnection]| Reload {
-        connections: connections.iter().map(|plan| (plan.clone(), false)).collect(),
-        strategy: Placing::RoundRobin,
-        redundancy: 1,
-        auto_failover: true,
-        universe: Vec::new(),
-        always_on: Vec::new(),
-        hours: TradingHours::new(TradingCalendar::default()),
-        notices: Vec::new(),
-        said: Vec::new(),
+    let reload = |connections: &[PlannedConnection]| {
+        reload_of(connections.iter().map(|plan| (plan.clone(), false)), Vec::new())
     };
     assert_eq!(world.fleet.reload(reload(&connections[1..]), world.now), ["c0 is removed"]);
     world.pass(PLAN_INTERVAL);
@@ -433,21 +443,8 @@ fn a_greater_capacity_holds_once_its_worker_was_started_with_it() {
     let mut world = World::running(&[2]);
     let frontend = world.frontend_client();
     world.want(frontend, true, ids(0..4), vec![]);
-    let reload = Reload {
-        connections: plan(&[4], Found::Nothing)
-            .connections
-            .into_iter()
-            .map(|p| (p, true))
-            .collect(),
-        strategy: Placing::RoundRobin,
-        redundancy: 1,
-        auto_failover: true,
-        universe: Vec::new(),
-        always_on: ids(3..4),
-        hours: TradingHours::new(TradingCalendar::default()),
-        notices: Vec::new(),
-        said: Vec::new(),
-    };
+    let reload =
+        reload_of(plan(&[4], Found::Nothing).connections.into_iter().map(|p| (p, true)), ids(3..4));
     world.fleet.reload(reload, world.now);
     world.pass(PLAN_INTERVAL);
     assert_eq!(world.carried(), [2], "the running one takes no more");
@@ -609,20 +606,10 @@ fn a_reload_adds_removes_and_restarts_without_a_touch_to_the_others() {
     let mut after = plan(&[10, 10, 10, 10], Found::Nothing).connections;
     after.remove(1);
     after[0].max_subscriptions = 12;
-    let reload = Reload {
-        connections: after
-            .into_iter()
-            .map(|plan| (plan.clone(), plan.worker == WorkerId(0)))
-            .collect(),
-        strategy: Placing::RoundRobin,
-        redundancy: 1,
-        auto_failover: true,
-        universe: Vec::new(),
-        always_on: ids(20..21),
-        hours: TradingHours::new(TradingCalendar::default()),
-        notices: Vec::new(),
-        said: Vec::new(),
-    };
+    let reload = reload_of(
+        after.into_iter().map(|plan| (plan.clone(), plan.worker == WorkerId(0))),
+        ids(20..21),
+    );
     let said = world.fleet.reload(reload.clone(), world.now);
     assert_eq!(
         said,
