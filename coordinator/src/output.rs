@@ -1,6 +1,5 @@
 //! What a person at a terminal reads. The only file that writes to stdout and, but for the log, to stderr.
 
-use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 /// How text is dressed: colours on a terminal only, and never when `NO_COLOR` is set.
@@ -73,14 +72,4 @@ pub fn complain_text(text: &str) {
     writeln!(std::io::stderr().lock(), "qamd: {text}").unwrap_or_default();
 }
 
-/// An error and everything that led to it, in one line.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
+pub use shm_layout::error_text::chain;

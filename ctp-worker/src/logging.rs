@@ -2,7 +2,6 @@
 //!
 //! A stderr that is gone (a closed terminal, a pipe whose reader ended) costs the words and nothing else.
 
-use std::error::Error;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
@@ -26,18 +25,7 @@ pub fn begin() {
     }
 }
 
-/// An error with all its causes, in one line.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
+pub use shm_layout::error_text::chain;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 //! * Days and their arithmetic: [`Date`], [`TradingCalendar`]; when instruments trade: [`TradingHours`].
 //! * The record that travels: [`Tick`], fixed at 512 bytes.
 //! * Where things live: [`FleetPaths`].
+//! * The latest of every instrument in shared memory: [`depth`], all of it, and [`qamddata`], what existing C++ programs read.
 //! * With the feature `ring`: `ring`, ticks through shared memory in batches, with every loss counted.
 //! * With the feature `control`: `control`, the messages between the coordinator and the others.
 //!
@@ -13,11 +14,14 @@
 mod broker_id;
 mod calendar;
 mod capacity_text;
+pub mod cells;
 pub mod clock;
 mod connection_id;
 #[cfg(feature = "control")]
 pub mod control;
 mod date;
+pub mod depth;
+pub mod error_text;
 mod exchange_id;
 mod front_addr;
 mod instance;
@@ -27,8 +31,10 @@ pub mod lock_file;
 mod numbers;
 mod paths;
 pub mod product;
+pub mod qamddata;
 #[cfg(feature = "ring")]
 pub mod ring;
+pub mod shared_memory;
 mod tick;
 pub mod trading_hours;
 pub mod version;

@@ -117,6 +117,12 @@ impl FleetPaths {
         Path::new("/dev/shm").join(format!("{}_wake", self.instance))
     }
 
+    /// The name in `/dev/shm` of the latest tick of every instrument, see [`crate::depth`].
+    #[must_use]
+    pub fn depth_name(&self) -> String {
+        format!("{}_depth", self.instance)
+    }
+
     /// Where iceoryx2 keeps this fleet's service and node files.
     #[must_use]
     pub fn ring_dir(&self) -> PathBuf {

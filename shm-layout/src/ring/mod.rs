@@ -13,7 +13,6 @@
 //!   clears it and writes a byte to that reader's pipe. A writer whose readers are all awake pays one load.
 //!
 //! Neither side blocks, and neither needs the coordinator.
-#![allow(unsafe_code)] // mapping the wake table; see wake.rs
 
 mod loss;
 mod merge;

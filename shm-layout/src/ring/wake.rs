@@ -13,23 +13,21 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use super::node::RingError;
 use crate::limits::WAKE_READERS_MAX;
 use crate::paths::FleetPaths;
+use crate::shared_memory::{ReadWrite, WORD_BYTES};
 
-const TABLE_BYTES: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+const TABLE_BYTES: u64 = 4096;
 /// "qamdwak" and the version of this layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"qamdwak\x01");
 const MASK_OFFSET: usize = 64;
@@ -37,13 +35,8 @@ const MASK_OFFSET: usize = 64;
 /// The mapped table. All zeros is a valid empty one, so whoever comes first makes it without a race.
 #[derive(Debug)]
 struct WakeTable {
-    base: NonNull<u8>,
+    memory: ReadWrite,
 }
-
-// SAFETY: the mapping stays valid until drop, and every access goes through atomics.
-unsafe impl Send for WakeTable {}
-// SAFETY: as above; shared access is atomic.
-unsafe impl Sync for WakeTable {}
 
 impl WakeTable {
     fn open(paths: &FleetPaths) -> Result<Self, RingError> {
@@ -57,16 +50,12 @@ impl WakeTable {
             .open(&path)
             .map_err(|e| RingError::file("opening", &path, e))?;
         let length = file.metadata().map_err(|e| RingError::file("reading", &path, e))?.size();
-        if length > TABLE_BYTES.get() as u64 {
+        if length > TABLE_BYTES {
             return Err(RingError::ForeignWakeTable { path });
         }
-        file.set_len(TABLE_BYTES.get() as u64).map_err(|e| RingError::file("sizing", &path, e))?;
-        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: a fresh shared mapping of a file we just sized; nothing else in this process refers to it.
-        let base = unsafe { mmap(None, TABLE_BYTES, protection, MapFlags::MAP_SHARED, &file, 0) }
-            .map_err(|e| RingError::file("mapping", &path, e))?
-            .cast();
-        let table = Self { base };
+        file.set_len(TABLE_BYTES).map_err(|e| RingError::file("sizing", &path, e))?;
+        let memory = ReadWrite::map(&file).map_err(|e| RingError::file("mapping", &path, e))?;
+        let table = Self { memory };
         match table.word(0).compare_exchange(0, MAGIC, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) | Err(MAGIC) => Ok(table),
             Err(_) => Err(RingError::ForeignWakeTable { path }),
@@ -78,20 +67,7 @@ impl WakeTable {
     }
 
     fn word(&self, offset: usize) -> &AtomicU64 {
-        debug_assert!(offset.is_multiple_of(8) && offset + 8 <= TABLE_BYTES.get());
-        // SAFETY: the offset lies inside the mapping.
-        let word = unsafe { self.base.add(offset) }.cast();
-        // SAFETY: the mapping is page-aligned and the offset a multiple of eight, so the word is aligned; it lives as
-        // long as self; every process accesses it atomically.
-        unsafe { AtomicU64::from_ptr(word.as_ptr()) }
-    }
-}
-
-impl Drop for WakeTable {
-    fn drop(&mut self) {
-        // SAFETY: base and length are those of the mapping made in `open`; no reference to it outlives self.
-        let unmapped = unsafe { munmap(self.base.cast(), TABLE_BYTES.get()) };
-        debug_assert!(unmapped.is_ok());
+        &self.memory.words()[offset / WORD_BYTES]
     }
 }
 

@@ -1,0 +1,166 @@
+//! Reading the depth segment, as anybody may who may open the file.
+
+use std::io;
+
+use super::check::{DepthFault, check_header, find};
+use super::layout::{Sizes, header, slot, state};
+use super::slot::{Content, SlotIndex, read};
+use crate::capacity_text::{text, trimmed};
+use crate::exchange_id::ExchangeId;
+use crate::instrument_id::InstrumentId;
+use crate::shared_memory::{Place, PlaceError, ReadOnly, WORD_BYTES, Words};
+use crate::tick::Tick;
+
+/// Why the depth segment cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DepthOpenError {
+    /// There is none, or it is being made: the fleet was never started. Try again later.
+    #[error("there is no depth segment {} (yet); it is made when the fleet starts", .0.path().display())]
+    NotReady(Place),
+    /// It is none of this version.
+    #[error("{} is no depth segment of this version: {fault}", place.path().display())]
+    Fault {
+        /// Where it lies.
+        place: Place,
+        /// What is wrong with it.
+        fault: DepthFault,
+    },
+    /// It cannot be opened.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
+/// What a slot says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// No tick yet.
+    Nothing,
+    /// The latest tick.
+    Latest(Box<Tick>),
+    /// The writer overtook every attempt; try again.
+    Busy,
+}
+
+/// What a slot's head says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlotHead {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// Its exchange; empty when unknown.
+    pub exchange: ExchangeId,
+    /// Ticks written.
+    pub ticks: u64,
+    /// Where in `qamddata` its fields lie.
+    pub cells: Option<u64>,
+}
+
+/// The depth segment, mapped for reading.
+#[derive(Debug)]
+pub struct DepthReader {
+    memory: ReadOnly,
+    sizes: Sizes,
+    place: Place,
+}
+
+// === impl DepthReader ===
+
+impl DepthReader {
+    /// Opens the segment in a place.
+    ///
+    /// # Errors
+    /// [`DepthOpenError`]; `NotReady` passes when the fleet starts.
+    pub fn open(place: &Place) -> Result<Self, DepthOpenError> {
+        let not_ready = || DepthOpenError::NotReady(place.clone());
+        let file = match place.open_read() {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Err(not_ready()),
+            other => other?,
+        };
+        let failed =
+            |source| PlaceError { doing: "mapping", path: place.path().to_owned(), source };
+        let memory = ReadOnly::map(&file).map_err(failed)?;
+        match check_header(&memory) {
+            Ok(sizes) => Ok(Self { memory, sizes, place: place.clone() }),
+            Err(DepthFault::NotReady | DepthFault::Retired) => Err(not_ready()),
+            Err(fault) => Err(DepthOpenError::Fault { place: place.clone(), fault }),
+        }
+    }
+
+    /// True as long as the place still holds this very segment; if not, it is to be opened anew.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let named = std::fs::symlink_metadata(self.place.path());
+        self.memory.at(header::STATE) == Some(state::READY)
+            && named.is_ok_and(|named| (named.dev(), named.ino()) == self.memory.identity())
+    }
+
+    /// The slot of an instrument.
+    #[must_use]
+    pub fn find(&self, id: &InstrumentId) -> Option<SlotIndex> {
+        find(&self.memory, &self.sizes, id).and_then(|slot| u32::try_from(slot).ok()).map(SlotIndex)
+    }
+
+    /// The latest tick in a slot.
+    #[must_use]
+    pub fn read(&self, slot: SlotIndex) -> Found {
+        match read(&self.memory, self.offset(slot) as usize / WORD_BYTES) {
+            Content::Nothing => Found::Nothing,
+            Content::Latest(tick) => Found::Latest(Box::new(tick)),
+            Content::Busy => Found::Busy,
+        }
+    }
+
+    /// How many instruments there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        let used = self.memory.at(header::SLOTS_USED).unwrap_or_default();
+        u32::try_from(used.min(self.sizes.slot_capacity)).unwrap_or(u32::MAX)
+    }
+
+    /// True when there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there is room for.
+    #[must_use]
+    pub const fn capacity(&self) -> u64 {
+        self.sizes.slot_capacity
+    }
+
+    /// What a slot's head says; `None` when it holds no instrument.
+    #[must_use]
+    pub fn head(&self, slot: SlotIndex) -> Option<SlotHead> {
+        let at = self.offset(slot);
+        let id = self.memory.bytes_at::<{ InstrumentId::CAPACITY }>(at + slot::INSTRUMENT)?;
+        let exchange = self.memory.bytes_at::<8>(at + slot::EXCHANGE)?;
+        Some(SlotHead {
+            instrument: InstrumentId::from_bytes(&id).ok()?,
+            exchange: ExchangeId::from_bytes(trimmed(&exchange)).unwrap_or_default(),
+            ticks: self.memory.at(at + slot::SEQUENCE)?,
+            cells: self.memory.at(at + slot::CELLS).filter(|offset| *offset != 0),
+        })
+    }
+
+    /// The process that owns the structure, or did last, and when it last said so: nanoseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn owner(&self) -> (u64, i64) {
+        let field = |offset| self.memory.at(offset).unwrap_or_default();
+        (field(header::OWNER_PID), field(header::OWNER_SEEN_NS).cast_signed())
+    }
+
+    /// The name of the `qamddata` segment that belongs to it, when there is one.
+    #[must_use]
+    pub fn qamddata_name(&self) -> Option<String> {
+        let name = self
+            .memory
+            .bytes_at::<{ header::QAMDDATA_NAME_BYTES }>(header::QAMDDATA_NAME)
+            .map(|bytes| text(&bytes).to_owned());
+        name.filter(|name| !name.is_empty())
+    }
+
+    fn offset(&self, slot: SlotIndex) -> u64 {
+        self.sizes.slot_offset(u64::from(slot.0))
+    }
+}

@@ -1,0 +1,104 @@
+//! A worker's end of the depth segment: writing the ticks of the instruments that are its own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::check::{DepthFault, check_header, find};
+use super::layout::{Sizes, header, slot, state};
+use super::reader::DepthOpenError;
+use super::slot::{Content, SLOT_WORDS, SlotIndex, read, write};
+use crate::capacity_text::text;
+use crate::instrument_id::InstrumentId;
+use crate::shared_memory::{Place, PlaceError, ReadWrite, WORD_BYTES, Words};
+use crate::tick::Tick;
+
+/// The depth segment, mapped for writing ticks into slots.
+#[derive(Debug)]
+pub struct DepthWriter {
+    memory: ReadWrite,
+    sizes: Sizes,
+}
+
+// === impl DepthWriter ===
+
+impl DepthWriter {
+    /// Opens the segment in a place.
+    ///
+    /// # Errors
+    /// [`DepthOpenError`].
+    pub fn open(place: &Place) -> Result<Self, DepthOpenError> {
+        let not_ready = || DepthOpenError::NotReady(place.clone());
+        let file = match place.open_write() {
+            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
+                return Err(not_ready());
+            }
+            other => other?,
+        };
+        let failed =
+            |source| PlaceError { doing: "mapping", path: place.path().to_owned(), source };
+        let memory = ReadWrite::map(&file).map_err(failed)?;
+        match check_header(&memory) {
+            Ok(sizes) => Ok(Self { memory, sizes }),
+            Err(DepthFault::NotReady | DepthFault::Retired) => Err(not_ready()),
+            Err(fault) => Err(DepthOpenError::Fault { place: place.clone(), fault }),
+        }
+    }
+
+    /// True when another segment has taken this one's place.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.memory.at(header::STATE) != Some(state::READY)
+    }
+
+    /// The slot of an instrument.
+    #[must_use]
+    pub fn find(&self, id: &InstrumentId) -> Option<SlotIndex> {
+        find(&self.memory, &self.sizes, id).and_then(|slot| u32::try_from(slot).ok()).map(SlotIndex)
+    }
+
+    /// Writes a slot's latest tick. One process at a time writes a slot: the worker that is the instrument's primary.
+    pub fn write(&self, slot: SlotIndex, tick: &Tick) {
+        if let Some(words) = self.words_of(slot) {
+            write(words, tick);
+        }
+    }
+
+    /// The tick that a slot holds.
+    #[must_use]
+    pub fn latest(&self, slot: SlotIndex) -> Option<Tick> {
+        match read(&self.memory, self.at(slot)) {
+            Content::Latest(tick) => Some(tick),
+            Content::Nothing | Content::Busy => None,
+        }
+    }
+
+    /// Where in `qamddata` a slot's instrument has its fields; 0 for nowhere.
+    #[must_use]
+    pub fn cells(&self, slot: SlotIndex) -> u64 {
+        self.words_of(slot)
+            .map_or(0, |words| words[slot::CELLS as usize / WORD_BYTES].load(Ordering::Acquire))
+    }
+
+    /// The `qamddata` segment that belongs to it: its name and inode.
+    #[must_use]
+    pub fn qamddata(&self) -> Option<(String, u64)> {
+        let inode = self.qamddata_inode();
+        let name =
+            self.memory.bytes_at::<{ header::QAMDDATA_NAME_BYTES }>(header::QAMDDATA_NAME)?;
+        (inode != 0).then(|| (text(&name).to_owned(), inode))
+    }
+
+    /// The inode of that segment; 0 while there is none.
+    #[must_use]
+    pub fn qamddata_inode(&self) -> u64 {
+        self.memory.at(header::QAMDDATA_INODE).unwrap_or_default()
+    }
+
+    fn at(&self, slot: SlotIndex) -> usize {
+        self.sizes.slot_offset(u64::from(slot.0)) as usize / WORD_BYTES
+    }
+
+    fn words_of(&self, slot: SlotIndex) -> Option<&[AtomicU64; SLOT_WORDS]> {
+        let at = self.at(slot);
+        self.memory.words().get(at..at + SLOT_WORDS)?.try_into().ok()
+    }
+}

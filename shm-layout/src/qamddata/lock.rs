@@ -1,0 +1,121 @@
+//! The mutex of the index of objects: who has it, and what to do when that one is dead.
+//!
+//! A reader takes it in `find`, and one that is killed there leaves it locked for everybody. It guards nothing that a reader
+//! changes, so it can simply be unlocked. The kernel does not say when its holder died, so a watch looks twice.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use super::layout::{INDEX_MUTEX, mutex};
+use crate::shared_memory::{ReadWrite, WORD_BYTES, Words};
+
+/// The mutex while somebody has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexLock {
+    /// The holder's thread id; 0 while it has not said so yet.
+    pub owner: u32,
+    /// The words of the mutex, to tell one locking from the next.
+    words: [u64; 2],
+}
+
+/// What a watch has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is free, or has not been held for long.
+    Well,
+    /// Its holder is dead on two looks: free it.
+    Free(IndexLock),
+    /// Its holder lives and has had it for a while, which stops every other reader.
+    HeldFor(IndexLock, Duration),
+}
+
+/// Watches the mutex. Pure but for what it is told.
+#[derive(Debug, Default)]
+pub struct LockWatch {
+    seen: Option<(IndexLock, Instant, u32)>,
+}
+
+/// A `find` takes well under a microsecond; a holder that has it for so long hangs.
+const HELD_LONG: Duration = Duration::from_secs(5);
+
+// === impl IndexLock ===
+
+impl IndexLock {
+    /// The mutex in a segment, when somebody has it.
+    #[must_use]
+    pub fn of<W: Words + ?Sized>(words: &W) -> Option<Self> {
+        let state = words.at(INDEX_MUTEX + mutex::LOCK)?;
+        let holder = words.at(INDEX_MUTEX + mutex::OWNER)?;
+        // The lower half of each word is the field, the upper half the one behind it.
+        let [lock, owner] = [state, holder].map(|word| (word & 0xffff_ffff) as u32);
+        (lock != 0).then_some(Self { owner, words: [state, holder] })
+    }
+
+    /// Unlocks the mutex for its dead holder, unless it was unlocked or taken by another meanwhile. True when it did.
+    pub fn free(self, memory: &ReadWrite) -> bool {
+        let words = memory.words();
+        let at = |offset: u64| &words[(INDEX_MUTEX + offset) as usize / WORD_BYTES];
+        if at(mutex::OWNER).load(Ordering::SeqCst) != self.words[1] {
+            return false;
+        }
+        at(mutex::OWNER).store(0, Ordering::SeqCst);
+        // Whoever begins to wait meanwhile makes a 2 of the 1, so the lock's word is swapped whatever it is.
+        at(mutex::LOCK).store(0, Ordering::SeqCst);
+        memory.wake_all(INDEX_MUTEX as usize);
+        true
+    }
+}
+
+// === impl LockWatch ===
+
+impl LockWatch {
+    /// Looks once. `is_alive` says whether the holder's thread lives.
+    pub fn look(
+        &mut self,
+        now: Instant,
+        lock: Option<IndexLock>,
+        is_alive: impl FnOnce(u32) -> bool,
+    ) -> Verdict {
+        let Some(lock) = lock else {
+            self.seen = None;
+            return Verdict::Well;
+        };
+        let same = |seen: &IndexLock| (seen.owner, seen.words[1]) == (lock.owner, lock.words[1]);
+        let alive = lock.owner != 0 && is_alive(lock.owner);
+        let (since, dead_before) = match self.seen {
+            Some((seen, since, dead)) if same(&seen) => (since, dead),
+            _ => (now, 0),
+        };
+        let dead = if alive { 0 } else { dead_before + 1 };
+        self.seen = Some((lock, since, dead));
+        let held = now.saturating_duration_since(since);
+        if dead >= 2 {
+            self.seen = None;
+            return Verdict::Free(lock);
+        }
+        if alive && held >= HELD_LONG {
+            return Verdict::HeldFor(lock, held);
+        }
+        Verdict::Well
+    }
+}
+
+/// True when a thread of this id lives and has the segment mapped: ids are given anew, so a thread that has not is another.
+#[must_use]
+pub fn owner_is_alive(thread: u32, segment: &Path) -> bool {
+    let Ok(raw) = i32::try_from(thread) else { return false };
+    if kill(Pid::from_raw(raw), None) == Err(Errno::ESRCH) {
+        return false;
+    }
+    let Ok(maps) = std::fs::read_to_string(format!("/proc/{thread}/maps")) else {
+        // Another user's, about whom nothing can be said.
+        return Path::new(&format!("/proc/{thread}")).exists();
+    };
+    // A zombie maps nothing.
+    segment.to_str().is_none_or(|name| maps.contains(name))
+}

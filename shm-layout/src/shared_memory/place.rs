@@ -1,0 +1,234 @@
+//! Where a segment lies, how it comes to lie there, and who may open it.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::libc;
+
+/// Who may open a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sharing {
+    /// The file's mode.
+    pub mode: u32,
+    /// Its group, where that is not the process's own.
+    pub group: Option<u32>,
+}
+
+/// How the owner came by its segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// The one that stood there goes on.
+    Reused,
+    /// There was none.
+    Made,
+    /// The one that stood there cannot be used, and why; it was put away.
+    Replaced(String),
+}
+
+/// A segment's name in shared memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    path: PathBuf,
+}
+
+/// Why a segment could not be put, or found, in its place.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} the segment {} failed{}", path.display(), remedy(source))]
+pub struct PlaceError {
+    /// What was tried.
+    pub doing: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            "; /dev/shm is full: free some of it, or give it more (mount -o remount,size=...)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; it belongs to another user: remove it, or use another name"
+        }
+        _ => "",
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// A file of this name in `/dev/shm`.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { path: Path::new("/dev/shm").join(name) }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The lock file of whoever owns the segment's structure.
+    #[must_use]
+    pub fn owner_lock(&self) -> PathBuf {
+        self.beside("owner")
+    }
+
+    /// Where a segment goes that cannot be used.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.beside("quarantined")
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".");
+        path.push(suffix);
+        path.into()
+    }
+
+    /// Opens the segment for reading.
+    ///
+    /// # Errors
+    /// [`PlaceError`]; a symbolic link is refused.
+    pub fn open_read(&self) -> Result<File, PlaceError> {
+        self.open(OpenOptions::new().read(true))
+    }
+
+    /// Opens the segment for reading and writing.
+    ///
+    /// # Errors
+    /// As [`Self::open_read`].
+    pub fn open_write(&self) -> Result<File, PlaceError> {
+        self.open(OpenOptions::new().read(true).write(true))
+    }
+
+    fn open(&self, options: &mut OpenOptions) -> Result<File, PlaceError> {
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        options.custom_flags(flags).open(&self.path).map_err(|error| self.failed("opening", error))
+    }
+
+    /// Makes a file of zeros beside the place, under a name of this process's. `reserved` of its bytes are there for certain;
+    /// touching others while `/dev/shm` is full ends the process, so they are to be reserved first.
+    ///
+    /// # Errors
+    /// [`PlaceError`], as when shared memory is full.
+    pub fn make_aside(&self, bytes: u64, reserved: u64) -> Result<Aside<'_>, PlaceError> {
+        let path = self.beside(&format!("new-{}", std::process::id()));
+        // What a process of this id left when it died.
+        drop(std::fs::remove_file(&path));
+        let mut options = OpenOptions::new();
+        let failed = |error| self.failed("making", error);
+        let file = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        let aside = Aside { place: self, path, file, settled: false };
+        aside.file.set_len(bytes).map_err(failed)?;
+        reserve(&aside.file, 0, reserved).map_err(failed)?;
+        Ok(aside)
+    }
+
+    /// Puts away what stands in the place, under [`Self::quarantine`], where it takes the place of what was put away before.
+    /// True when there was something.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn put_away(&self) -> Result<bool, PlaceError> {
+        match std::fs::rename(&self.path, self.quarantine()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.failed("putting away", error)),
+        }
+    }
+
+    /// Sets mode and group of the segment.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn share(&self, file: &File, sharing: Sharing) -> Result<(), PlaceError> {
+        let found = file.metadata().map_err(|error| self.failed("looking at", error))?;
+        if let Some(group) = sharing.group.filter(|group| *group != found.gid()) {
+            std::os::unix::fs::fchown(file, None, Some(group))
+                .map_err(|error| self.failed("giving its group to", error))?;
+        }
+        if found.mode() & 0o7777 != sharing.mode {
+            file.set_permissions(Permissions::from_mode(sharing.mode))
+                .map_err(|error| self.failed("setting the mode of", error))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, doing: &'static str, source: impl Into<io::Error>) -> PlaceError {
+        PlaceError { doing, path: self.path.clone(), source: source.into() }
+    }
+}
+
+/// Makes sure that a part of a file has memory.
+///
+/// # Errors
+/// What the system says; `StorageFull` when there is none left.
+pub fn reserve(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let number =
+        |n: u64| i64::try_from(n).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge));
+    let (offset, bytes) = (number(offset)?, number(bytes)?);
+    loop {
+        match fallocate(file, FallocateFlags::empty(), offset, bytes) {
+            Ok(()) => return Ok(()),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A file that is not in its place yet. It is removed again unless it gets there.
+#[derive(Debug)]
+pub struct Aside<'a> {
+    place: &'a Place,
+    path: PathBuf,
+    file: File,
+    settled: bool,
+}
+
+// === impl Aside ===
+
+impl Aside<'_> {
+    /// The file.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Puts it in its place, instead of what stands there: whoever opens the name finds either the old one or this.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn settle(mut self, sharing: Sharing) -> Result<File, PlaceError> {
+        self.place.share(&self.file, sharing)?;
+        std::fs::rename(&self.path, &self.place.path)
+            .map_err(|error| self.place.failed("naming", error))?;
+        self.settled = true;
+        self.file.try_clone().map_err(|error| self.place.failed("keeping", error))
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            // Nobody knows of it but us.
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
+}
