@@ -41,6 +41,8 @@ pub enum Verb {
     Disable(ConnectionArgs),
     /// Read the configuration again and apply what changed, without a touch to connections that did not.
     Reload(ReloadArgs),
+    /// Show how the segments in shared memory are, and what they hold; the fleet need not run.
+    Shm(ShmArgs),
     /// Check a configuration and everything it names, and print all faults.
     CheckConfig(CheckConfigArgs),
     /// Show the gateway at work on a simulated market: three brokers, no network, no configuration.
@@ -102,6 +104,55 @@ pub struct ConnectionArgs {
 /// `qamd reload`
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the fleet is.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+/// `qamd shm`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+pub struct ShmArgs {
+    /// What to do; without a verb the health of both segments is shown.
+    #[command(subcommand)]
+    pub verb: Option<ShmVerb>,
+    /// Print everything as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the fleet is.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+/// The verbs of `qamd shm`.
+#[derive(Debug, Subcommand)]
+pub enum ShmVerb {
+    /// Show what both segments hold of instruments.
+    Get(ShmGetArgs),
+    /// Remove both segments of a fleet that does not run; the next start makes them anew.
+    Remove(ShmRemoveArgs),
+}
+
+/// `qamd shm get`
+#[derive(Debug, Args)]
+pub struct ShmGetArgs {
+    /// Instruments, as SHFE.rb2601 or rb2601.
+    #[arg(value_name = "INSTRUMENT", required = true)]
+    pub instruments: Vec<String>,
+    /// Print everything as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the fleet is.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+/// `qamd shm remove`
+#[derive(Debug, Args)]
+pub struct ShmRemoveArgs {
     /// Print the answer as JSON.
     #[arg(long)]
     pub json: bool,

@@ -12,7 +12,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shm_layout::FleetPaths;
 use shm_layout::clock::{monotonic, unix_ms};
-use shm_layout::control::{HelloReply, OperatorReply, OperatorRequest, Role};
+use shm_layout::control::{
+    Assignment, Carry, FleetStatus, HelloReply, OperatorReply, OperatorRequest, Role, ToWorker,
+};
 use shm_layout::ring::RingNode;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -21,6 +23,7 @@ use crate::control_server::{ControlCounters, Incoming, Outgoing};
 use crate::fleet::{Action, ClientId, Fleet, ProcessId};
 use crate::launch::Launch;
 use crate::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL_STOPPING};
+use crate::segments::Segments;
 use crate::settings::Settings;
 use crate::spawn::Spawner;
 use clocks::{Clocks, every, until};
@@ -28,14 +31,24 @@ use clocks::{Clocks, every, until};
 pub use inbound::{ControlTotals, Inbound, Reread, Snapshot};
 use shm_layout::lock_file::{LockState, probe};
 
+/// What the driver acts with.
+#[derive(Debug)]
+pub struct Hands {
+    /// Starts processes.
+    pub spawner: Spawner,
+    /// Clears away what dead processes leave in the ring.
+    pub node: RingNode,
+    /// What other programs read.
+    pub segments: Segments,
+}
+
 /// The fleet's owner.
 #[derive(Debug)]
 pub struct Driver {
     fleet: Fleet,
     settings: Settings,
     paths: FleetPaths,
-    spawner: Spawner,
-    node: RingNode,
+    hands: Hands,
     inbox: mpsc::Receiver<Inbound>,
     /// Kept for the tasks that wait for children.
     sender: mpsc::Sender<Inbound>,
@@ -56,8 +69,7 @@ impl Driver {
     pub fn new(
         fleet: Fleet,
         settings: Settings,
-        spawner: Spawner,
-        node: RingNode,
+        hands: Hands,
         inbox: (mpsc::Sender<Inbound>, mpsc::Receiver<Inbound>),
         control: Arc<ControlCounters>,
         reread: Reread,
@@ -67,8 +79,7 @@ impl Driver {
             fleet,
             settings,
             paths,
-            spawner,
-            node,
+            hands,
             inbox: inbox.1,
             sender: inbox.0,
             clients: HashMap::new(),
@@ -94,6 +105,7 @@ impl Driver {
                 clocks = Clocks::new(&self.settings);
             }
             let deadline = self.fleet.next_deadline();
+            let segments_due = self.hands.segments.next_deadline(monotonic());
             tokio::select! {
                 Some(first) = self.inbox.recv() => self.take_all(first),
                 () = until(deadline) => {}
@@ -102,13 +114,25 @@ impl Driver {
                     self.take_waiting();
                     self.fleet.check_health(monotonic());
                 }
-                _ = clocks.maintenance.tick() => self.reap(),
+                () = until(Some(segments_due)) => {
+                    self.hands.segments.turn(monotonic());
+                    // Nothing that the fleet decides about has changed.
+                    continue;
+                }
+                _ = clocks.maintenance.tick() => {
+                    self.reap();
+                    self.hands.segments.set_all_carried(&self.fleet.carried());
+                }
                 _ = clocks.market.tick() => self.fleet.look_at_market(monotonic(), unix_ms()),
                 _ = clocks.probe.tick() => self.probe_locks(),
             }
             self.turn();
         }
-        self.fleet.left_behind()
+        let left_behind = self.fleet.left_behind();
+        if left_behind.is_empty() {
+            self.hands.segments.set_all_carried(&HashSet::new());
+        }
+        left_behind
     }
 
     fn take_all(&mut self, first: Inbound) {
@@ -171,7 +195,7 @@ impl Driver {
     fn answer(&mut self, request: OperatorRequest, now: Instant) -> OperatorReply {
         let done = match request {
             OperatorRequest::Status => {
-                return OperatorReply::Status(Box::new(self.fleet.status(now, unix_ms())));
+                return OperatorReply::Status(Box::new(self.status(now)));
             }
             OperatorRequest::Connection(id, wish) => self.fleet.wish(id, wish, now),
             OperatorRequest::Reload => self.reload(now),
@@ -190,6 +214,7 @@ impl Driver {
         crate::start::check_libraries(&settings.config, &settings.places)
             .map_err(|error| lines(format!("{error}\nnothing was changed")))?;
         self.settings = settings;
+        self.hands.segments.list(&self.settings.files.universe);
         self.save_memory();
         self.reloaded = true;
         let mut said = self.fleet.reload(reload, now);
@@ -217,7 +242,12 @@ impl Driver {
                 Action::HangUp(client) => {
                     self.clients.remove(&client);
                 }
-                Action::TellWorker(client, message) => self.send(client, Outgoing::Worker(message)),
+                Action::TellWorker(client, message) => {
+                    if let ToWorker::Assign(assignment) = &message {
+                        self.prepare_segments(assignment);
+                    }
+                    self.send(client, Outgoing::Worker(message));
+                }
                 Action::TellFrontend(client, message) => {
                     self.send(client, Outgoing::Frontend(message))
                 }
@@ -225,6 +255,18 @@ impl Driver {
                 Action::Terminate(process, pid) => self.signal(process, pid, Signal::SIGTERM),
                 Action::Kill(process, pid) => self.signal(process, pid, Signal::SIGKILL),
             }
+        }
+    }
+
+    /// What a worker is told to carry has its place before the worker hears of it.
+    fn prepare_segments(&mut self, assignment: &Assignment) {
+        let segments = &mut self.hands.segments;
+        for Carry { instrument, .. } in assignment.carried() {
+            segments.make_room(*instrument);
+            segments.set_carried(instrument, true);
+        }
+        for instrument in assignment.released() {
+            segments.set_carried(instrument, self.fleet.is_carried(instrument));
         }
     }
 
@@ -284,7 +326,7 @@ impl Driver {
     }
 
     fn start(&self, process: ProcessId, launch: &Launch) -> Result<u32, String> {
-        let mut child = self.spawner.spawn(launch).map_err(|error| crate::output::chain(&error))?;
+        let mut child = self.hands.spawner.spawn(launch).map_err(|error| crate::output::chain(&error))?;
         let Some(pid) = child.id() else { return Err("it ended before it was known".into()) };
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -328,16 +370,23 @@ impl Driver {
 
     /// Frees what dead processes left in the ring.
     fn reap(&self) {
-        let reaped = self.node.reap_dead_nodes();
+        let reaped = self.hands.node.reap_dead_nodes();
         if reaped > 0 {
             debug!(reaped, "freed what dead processes left in the ring");
         }
     }
 
+    fn status(&self, now: Instant) -> FleetStatus {
+        let mut status = self.fleet.status(now, unix_ms());
+        status.notices.extend(self.hands.segments.report().notices());
+        status
+    }
+
     fn snapshot(&self, now: Instant) -> Snapshot {
         Snapshot {
-            status: self.fleet.status(now, unix_ms()),
+            status: self.status(now),
             counters: self.fleet.counters(),
+            segments: self.hands.segments.report(),
             control: ControlTotals {
                 clients: self.clients.len(),
                 refused: self.control.refused.load(Ordering::Relaxed),

@@ -11,6 +11,7 @@ use shm_layout::{
 
 use crate::driver::{ControlTotals, Snapshot};
 use crate::fleet::FleetCounters;
+use crate::segments::SegmentsReport;
 
 pub(crate) fn worker(
     name: &str,
@@ -175,6 +176,16 @@ pub(crate) fn snapshot() -> Snapshot {
     Snapshot {
         status: status(),
         counters: FleetCounters::default(),
+        segments: SegmentsReport {
+            depth_instruments: 310,
+            depth_room: 65_226,
+            qamddata_instruments: Some(305),
+            waiting: 4,
+            without_place: 1,
+            example: Some("zzz01: nobody knows where".into()),
+            locks_freed: 2,
+            damaged: None,
+        },
         control: ControlTotals { clients: 5, refused: 0, overflowed: 3 },
     }
 }

@@ -12,19 +12,31 @@ use shm_layout::{ExchangeId, InstrumentId, product};
 use crate::config::Fault;
 
 /// The columns an instruments file may have.
-pub const COLUMNS: [&str; 7] = [
+pub const COLUMNS: [&str; 10] = [
     "instrument_id",
     "exchange_id",
     "product_id",
     "product_class",
     "volume_multiple",
     "price_tick",
+    "margin",
+    "commission",
+    "expired",
     "always_on",
 ];
 
-/// CTP's classes of products, by their names in the API.
-const PRODUCT_CLASSES: [&str; 6] =
-    ["futures", "options", "combination", "spot", "efp", "spot_option"];
+/// CTP's classes of products, by their names in the API, and those that others know beside them.
+const PRODUCT_CLASSES: [&str; 9] = [
+    "futures",
+    "options",
+    "combination",
+    "spot",
+    "efp",
+    "spot_option",
+    "index",
+    "continuous",
+    "stock",
+];
 
 /// The listed instruments.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,6 +60,12 @@ pub struct Listing {
     pub volume_multiple: Option<u32>,
     /// The least step of its price, when the file says.
     pub price_tick: Option<f64>,
+    /// Margin of one lot, when the file says; in whatever unit it says it.
+    pub margin: Option<f64>,
+    /// Commission of one lot, likewise.
+    pub commission: Option<f64>,
+    /// Traded no longer.
+    pub expired: bool,
     /// Subscribed without any client.
     pub always_on: bool,
 }
@@ -102,16 +120,7 @@ impl Universe {
 
     /// A universe of bare ids, as a recording or a demonstration names them.
     pub fn of_ids(ids: impl IntoIterator<Item = InstrumentId>) -> Self {
-        let listing = |instrument: InstrumentId| Listing {
-            instrument,
-            exchange: product::exchange_of(instrument.as_str()),
-            product: None,
-            product_class: None,
-            volume_multiple: None,
-            price_tick: None,
-            always_on: false,
-        };
-        Self { instruments: ids.into_iter().map(listing).collect() }
+        Self { instruments: ids.into_iter().map(Listing::unlisted).collect() }
     }
 
     /// The list as frontends get it.
@@ -134,6 +143,27 @@ impl Universe {
             .filter(|listing| listing.always_on)
             .map(|listing| listing.instrument)
             .collect()
+    }
+}
+
+// === impl Listing ===
+
+impl Listing {
+    /// What is known of an instrument that no file lists: what its id says.
+    #[must_use]
+    pub fn unlisted(instrument: InstrumentId) -> Self {
+        Self {
+            instrument,
+            exchange: product::exchange_of(instrument.as_str()),
+            product: None,
+            product_class: None,
+            volume_multiple: None,
+            price_tick: None,
+            margin: None,
+            commission: None,
+            expired: false,
+            always_on: false,
+        }
     }
 }
 
@@ -218,20 +248,26 @@ impl Columns {
         if let Some((text, None)) = volume_multiple {
             fault("volume_multiple", format!("{text:?} is not a whole number above zero"));
         }
-        let price_tick = field("price_tick").map(|text| {
-            (text, text.parse::<f64>().ok().filter(|tick| tick.is_finite() && *tick > 0.0))
-        });
-        if let Some((text, None)) = price_tick {
-            fault("price_tick", format!("{text:?} is not a number above zero"));
-        }
-        let always_on = match field("always_on") {
+        let mut number = |column: &str, least: f64, what: &str| {
+            let text = field(column)?;
+            let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= least);
+            if number.is_none() {
+                fault(column, format!("{text:?} is not a number {what}"));
+            }
+            number
+        };
+        let price_tick = number("price_tick", f64::MIN_POSITIVE, "above zero");
+        let margin = number("margin", 0.0, "of zero or more");
+        let commission = number("commission", 0.0, "of zero or more");
+        let mut flag = |column: &str| match field(column) {
             None | Some("false" | "0" | "no") => false,
             Some("true" | "1" | "yes") => true,
             Some(other) => {
-                fault("always_on", format!("{other:?} is neither true nor false"));
+                fault(column, format!("{other:?} is neither true nor false"));
                 false
             }
         };
+        let (expired, always_on) = (flag("expired"), flag("always_on"));
         let product = field("product_id").map(str::to_owned);
         let sound = faults.len() == faults_before;
         sound.then_some(Listing {
@@ -240,7 +276,10 @@ impl Columns {
             product,
             product_class,
             volume_multiple: volume_multiple.and_then(|(_, number)| number),
-            price_tick: price_tick.and_then(|(_, number)| number),
+            price_tick,
+            margin,
+            commission,
+            expired,
             always_on,
         })
     }
@@ -308,7 +347,7 @@ mod tests {
                 "line 3 column exchange_id: rb2705 stands at DCE, but rb is traded at SHFE",
                 "line 4 column instrument_id: instrument id \"rb\\\"2706\" holds a character that no exchange uses (printable ASCII without quotes and backslash)",
                 "line 5 column exchange_id: \"NYSE\" is not an exchange; known are SHFE, INE, DCE, CZCE, CFFEX, GFEX, SSE, SZSE",
-                "line 5 column product_class: \"paper\" is not a class; known are futures, options, combination, spot, efp, spot_option",
+                "line 5 column product_class: \"paper\" is not a class; known are futures, options, combination, spot, efp, spot_option, index, continuous, stock",
                 "line 5 column volume_multiple: \"0\" is not a whole number above zero",
                 "line 5 column price_tick: \"-1\" is not a number above zero",
                 "line 5 column always_on: \"maybe\" is neither true nor false",
@@ -331,7 +370,7 @@ mod tests {
         assert_eq!(
             faults_of("instrument_id,expiry\n"),
             [
-                "line 1 column expiry: unknown column; known are instrument_id, exchange_id, product_id, product_class, volume_multiple, price_tick, always_on"
+                "line 1 column expiry: unknown column; known are instrument_id, exchange_id, product_id, product_class, volume_multiple, price_tick, margin, commission, expired, always_on"
             ]
         );
     }

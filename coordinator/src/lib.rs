@@ -4,6 +4,7 @@
 //!
 //! * [`verbs`] — what `qamd` can be told, by [`command_line`].
 //! * [`config`], [`instruments`] — what an operator writes, checked whole before anything happens.
+//! * [`segments`] — the structure of what other programs read in shared memory.
 //! * [`start`] — takes the fleet's places ([`runtime_dir`]) and gets ready; [`driver`] — the one task that
 //!   owns the [`fleet`], fed by [`control_server`], [`http`], [`signals`] and the ends of children ([`spawn`]).
 //! * Pure decisions, with time as an argument: [`fleet`], and in it [`demand`] (what is wanted), [`placement`] (who carries
@@ -38,6 +39,7 @@ pub mod pulse;
 pub mod quality;
 pub mod restart_policy;
 pub mod runtime_dir;
+pub mod segments;
 pub mod settings;
 pub mod shown;
 pub mod signals;

@@ -116,6 +116,12 @@ mod tests {
             "qamd_ring_lost_total{listening_on=\"127.0.0.1:7799\"} 7",
             "qamd_frontend_overrun_total{listening_on=\"127.0.0.1:7799\"} 12",
             "qamd_control_overflowed_total 3",
+            "qamd_depth_instruments 310",
+            "qamd_qamddata_instruments 305",
+            "qamd_qamddata_waiting 4",
+            "qamd_segments_without_place 1",
+            "qamd_qamddata_damaged 0",
+            "qamd_qamddata_locks_freed_total 2",
         ] {
             assert!(text.lines().any(|found| found == line), "missing: {line}\n{text}");
         }

@@ -1,5 +1,6 @@
 //! What a person at a terminal reads. The only file that writes to stdout and, but for the log, to stderr.
 
+use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 /// How text is dressed: colours on a terminal only, and never when `NO_COLOR` is set.

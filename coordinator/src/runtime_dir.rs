@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use shm_layout::{FleetPaths, Instance};
-
 use shm_layout::lock_file::{LockError, LockFile, LockState, probe};
+use shm_layout::shared_memory::Place;
+use shm_layout::{FleetPaths, Instance};
 
 /// Why a fleet cannot live where it should.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,16 @@ pub enum RuntimeDirError {
         /// The other directory.
         other: String,
     },
+    /// Another fleet fills the Boost segment of this name.
+    #[error(
+        "{} is filled by the fleet in {other}; give this fleet another qamddata_name (or null, for no such segment)", path.display()
+    )]
+    SegmentInUse {
+        /// The segment.
+        path: PathBuf,
+        /// The other fleet's runtime directory.
+        other: String,
+    },
     /// A lock file could not be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -73,14 +83,21 @@ pub enum RuntimeDirError {
 pub struct Premises {
     coordinator: LockFile,
     name: LockFile,
+    /// That of the Boost segment, where there is one.
+    segment: Option<LockFile>,
     paths: FleetPaths,
 }
 
-/// Makes the runtime directory when it is missing, and takes it and the fleet's name for this coordinator.
+/// Makes the runtime directory when it is missing, and takes it, the fleet's name and that of its Boost segment for this
+/// coordinator.
 ///
 /// # Errors
 /// [`RuntimeDirError`] says what stands in the way and what to do.
-pub fn take(paths: &FleetPaths, own_uid: u32) -> Result<Premises, RuntimeDirError> {
+pub fn take(
+    paths: &FleetPaths,
+    segment: Option<&Place>,
+    own_uid: u32,
+) -> Result<Premises, RuntimeDirError> {
     prepare(paths.runtime_dir(), own_uid)?;
     let instance = *paths.instance();
     let coordinator =
@@ -88,25 +105,36 @@ pub fn take(paths: &FleetPaths, own_uid: u32) -> Result<Premises, RuntimeDirErro
             LockError::Held { pid, .. } => RuntimeDirError::RunsAlready { instance, pid },
             other => other.into(),
         })?;
-    let claim = paths.instance_claim();
-    let other = std::fs::read_to_string(&claim).unwrap_or_default();
+    let name = claim(&paths.instance_claim(), "fleet of this name", paths, |other| {
+        RuntimeDirError::NameInUse { instance, other }
+    })?;
+    let segment = segment.map(|place| {
+        claim(&place.owner_lock(), "owner of this segment", paths, |other| {
+            RuntimeDirError::SegmentInUse { path: place.path().to_owned(), other }
+        })
+    });
+    Ok(Premises { coordinator, name, segment: segment.transpose()?, paths: paths.clone() })
+}
+
+/// Takes a name in shared memory, by a lock file that says in which runtime directory its fleet lives.
+fn claim(
+    lock: &Path,
+    purpose: &'static str,
+    paths: &FleetPaths,
+    in_use: impl Fn(String) -> RuntimeDirError,
+) -> Result<LockFile, RuntimeDirError> {
+    let other = std::fs::read_to_string(lock).unwrap_or_default();
     let other = other.lines().nth(1).unwrap_or_default().to_owned();
     let elsewhere = !other.is_empty() && Path::new(&other) != paths.runtime_dir();
-    let in_use = || RuntimeDirError::NameInUse { instance, other: other.clone() };
     // Its coordinator may be gone while its processes live on.
     if elsewhere && !held_locks(Path::new(&other)).is_empty() {
-        return Err(in_use());
+        return Err(in_use(other));
     }
-    let name = LockFile::take_with(
-        &claim,
-        "fleet of this name",
-        &paths.runtime_dir().display().to_string(),
-    )
-    .map_err(|error| match error {
-        LockError::Held { .. } => in_use(),
-        other => other.into(),
-    })?;
-    Ok(Premises { coordinator, name, paths: paths.clone() })
+    let note = paths.runtime_dir().display().to_string();
+    LockFile::take_with(lock, purpose, &note).map_err(|error| match error {
+        LockError::Held { .. } => in_use(other),
+        error => error.into(),
+    })
 }
 
 /// The processes of a fleet whose lock files in its runtime directory are held, but for the coordinator's own.
@@ -187,6 +215,7 @@ impl Premises {
                 _ => {}
             }
         }
+        self.segment.map_or(Ok(()), LockFile::remove)?;
         self.name.remove()?;
         self.coordinator.remove()?;
         match std::fs::remove_dir(&dir) {
@@ -212,12 +241,12 @@ mod tests {
     #[test]
     fn one_coordinator_at_a_time_and_nothing_stays() {
         let (paths, uid) = fleet("one");
-        let premises = take(&paths, uid).unwrap();
+        let premises = take(&paths, None, uid).unwrap();
         let mode = std::fs::metadata(paths.runtime_dir()).unwrap().mode();
         assert_eq!(mode & 0o777, 0o700);
         let ours = Some(std::process::id());
         assert!(
-            matches!(take(&paths, uid), Err(RuntimeDirError::RunsAlready { pid, .. }) if pid == ours)
+            matches!(take(&paths, None, uid), Err(RuntimeDirError::RunsAlready { pid, .. }) if pid == ours)
         );
         premises.leave().unwrap();
         assert!(!paths.runtime_dir().exists() && !paths.instance_claim().exists());
@@ -228,15 +257,30 @@ mod tests {
         let (paths, uid) = fleet("two");
         let other =
             FleetPaths::new(*paths.instance(), paths.runtime_dir().with_extension("x")).unwrap();
-        let premises = take(&paths, uid).unwrap();
-        assert!(matches!(take(&other, uid), Err(RuntimeDirError::NameInUse { .. })));
+        let premises = take(&paths, None, uid).unwrap();
+        assert!(matches!(take(&other, None, uid), Err(RuntimeDirError::NameInUse { .. })));
         let worker = LockFile::take(&paths.runtime_dir().join("worker-a.lock"), "worker").unwrap();
         drop(premises);
-        assert!(matches!(take(&other, uid), Err(RuntimeDirError::NameInUse { .. })));
+        assert!(matches!(take(&other, None, uid), Err(RuntimeDirError::NameInUse { .. })));
         drop(worker);
-        let moved = take(&other, uid).unwrap();
+        let moved = take(&other, None, uid).unwrap();
         moved.leave().unwrap();
         std::fs::remove_dir_all(paths.runtime_dir()).unwrap();
+    }
+
+    #[test]
+    fn a_segment_has_one_fleet() {
+        let ((one, uid), (two, _)) = (fleet("four"), fleet("five"));
+        let place = Place::named(&format!("{}_data", one.instance()));
+        let premises = take(&one, Some(&place), uid).unwrap();
+        let error = take(&two, Some(&place), uid).unwrap_err();
+        let text = error.to_string();
+        let dir = one.runtime_dir().display().to_string();
+        assert!(text.contains(&dir) && text.contains("qamddata_name"), "{text}");
+        premises.leave().unwrap();
+        assert!(!place.owner_lock().exists());
+        let moved = take(&two, Some(&place), uid).unwrap();
+        moved.leave().unwrap();
     }
 
     #[test]
@@ -252,12 +296,12 @@ mod tests {
         let (paths, uid) = fleet("three");
         let dir = paths.runtime_dir();
         std::fs::write(dir, "").unwrap();
-        assert!(matches!(take(&paths, uid), Err(RuntimeDirError::NotADirectory(_))));
+        assert!(matches!(take(&paths, None, uid), Err(RuntimeDirError::NotADirectory(_))));
         std::fs::remove_file(dir).unwrap();
         std::fs::create_dir(dir).unwrap();
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(take(&paths, uid), Err(RuntimeDirError::Writable { mode: 0o777, .. })));
-        assert!(matches!(take(&paths, uid + 1), Err(RuntimeDirError::Foreign { .. })));
+        assert!(matches!(take(&paths, None, uid), Err(RuntimeDirError::Writable { mode: 0o777, .. })));
+        assert!(matches!(take(&paths, None, uid + 1), Err(RuntimeDirError::Foreign { .. })));
         std::fs::remove_dir(dir).unwrap();
     }
 }

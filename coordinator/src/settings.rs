@@ -223,6 +223,8 @@ impl Settings {
             ("websocket_host", own.websocket_host != other.websocket_host),
             ("websocket_port", own.websocket_port != other.websocket_port),
             ("http_port", own.http_port != other.http_port),
+            ("qamddata_name", own.qamddata_name != other.qamddata_name),
+            ("shm_group", own.shm_group != other.shm_group),
         ];
         let differing = differing.into_iter().filter(|(_, differs)| *differs);
         differing.map(|(key, _)| format!("{key} has changed; it takes a restart of qamd")).collect()

@@ -1,12 +1,15 @@
 //! From a checked configuration to a running coordinator, and from its end to a clean machine.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::unistd::Group;
 use shm_layout::clock::monotonic;
 use shm_layout::ring::{RingError, RingNode, remove_remains};
+use shm_layout::shared_memory::Place;
 use shm_layout::{ConnectionId, FleetPaths, FleetPathsError, Instance};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -15,12 +18,13 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Files};
 use crate::control_server::{ControlCounters, ControlServer, ControlServerError};
-use crate::driver::{Driver, Inbound, Reread};
+use crate::driver::{Driver, Hands, Inbound, Reread};
 use crate::fleet::{Fleet, FleetPlan, Found};
 use crate::launch::Places;
 use crate::launched::{Launched, LaunchedError};
 use crate::limits::INBOX_INPUTS_MAX;
 use crate::runtime_dir::{self, Premises, RuntimeDirError, held_locks};
+use crate::segments::{SegmentSettings, Segments, SegmentsError};
 use crate::settings::Settings;
 use crate::spawn::{SpawnError, Spawner};
 
@@ -70,6 +74,12 @@ pub enum StartError {
     /// The ring cannot be opened or cleared.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// The segments in shared memory cannot be made.
+    #[error(transparent)]
+    Segments(#[from] SegmentsError),
+    /// No such group.
+    #[error("shm_group {0:?} is not a group of this machine")]
+    Group(String),
     /// The memory for the next coordinator cannot be written.
     #[error(transparent)]
     Launched(#[from] LaunchedError),
@@ -116,7 +126,7 @@ impl StartError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::LibraryMissing { .. } | Self::Paths(_) => 64,
+            Self::LibraryMissing { .. } | Self::Paths(_) | Self::Group(_) => 64,
             _ => 1,
         }
     }
@@ -153,10 +163,12 @@ pub async fn start(
     let places = Places { working_dir, paths: paths.clone() };
     check_libraries(&config, &places)?;
     let spawner = Spawner::new(log)?;
-    let premises = runtime_dir::take(&paths, nix::unistd::geteuid().as_raw())?;
+    let segments = segment_settings(&config)?;
+    let place = segments.qamddata.as_deref().map(Place::named);
+    let premises = runtime_dir::take(&paths, place.as_ref(), nix::unistd::geteuid().as_raw())?;
     let memory = Launched::load(paths.runtime_dir());
     let settings = Settings::new(config, places, files, &memory);
-    match prepare(settings, &memory, spawner, reread).await {
+    match prepare(settings, &segments, &memory, spawner, reread).await {
         Ok(Prepared { driver, tasks, inbox, http }) => {
             Ok(Coordinator { driver, premises, paths, tasks, inbox, http })
         }
@@ -189,17 +201,34 @@ pub(crate) fn check_libraries(config: &Config, places: &Places) -> Result<(), St
     Ok(())
 }
 
+/// Who may open the segments.
+fn segment_settings(config: &Config) -> Result<SegmentSettings, StartError> {
+    let gid = |name: &String| match Group::from_name(name) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        _ => Err(StartError::Group(name.clone())),
+    };
+    let group = config.shm_group.as_ref().map(gid).transpose()?;
+    Ok(SegmentSettings { qamddata: config.qamddata_name.clone(), group })
+}
+
 async fn prepare(
     settings: Settings,
+    segments: &SegmentSettings,
     memory: &Launched,
     spawner: Spawner,
     reread: Reread,
 ) -> Result<Prepared, StartError> {
     let paths = settings.places.paths.clone();
     let mut plan = settings.plan(memory);
-    if held_locks(paths.runtime_dir()).is_empty() {
+    let alone = held_locks(paths.runtime_dir()).is_empty();
+    if alone {
         // Nothing of this fleet runs: whatever is left of an earlier one is in the way.
         remove_remains(&paths)?;
+    }
+    let mut segments =
+        Segments::open(&paths, segments, &settings.files.universe, monotonic())?;
+    if alone {
+        segments.set_all_carried(&HashSet::new());
     }
     let host = settings.config.websocket_host.clone();
     if plan.frontend == Found::Nothing {
@@ -230,7 +259,7 @@ async fn prepare(
         vec![tokio::spawn(server.serve()), tokio::spawn(crate::http::serve(http, sender.clone()))];
     let fleet = Fleet::new(plan, monotonic());
     let driver =
-        Driver::new(fleet, settings, spawner, node, (sender.clone(), receiver), counters, reread);
+        Driver::new(fleet, settings, Hands { spawner, node, segments }, (sender.clone(), receiver), counters, reread);
     Ok(Prepared { driver, tasks, inbox: sender, http: http_addr })
 }
 

@@ -14,6 +14,10 @@ pub struct Counters {
     pub malformed: Count,
     /// Ticks the ring did not take.
     pub unpublished: Count,
+    /// Ticks written into the cells that this worker owns.
+    pub cells: Count,
+    /// Ticks of instruments of its own that have no cells: there is no segment, or no room in it.
+    pub unwritten: Count,
     /// Panics caught at the border to the library.
     pub panics: Count,
     /// Events dropped because the queue was full.

@@ -104,7 +104,7 @@ impl<F: Front> Driver<F> {
                 Some(event) = self.library.recv() => self.library_said(event),
                 event = self.link.recv() => self.link_said(event.ok_or(DriverError::LinkGone)?),
                 () = until(deadline) => Next::Continue,
-                _ = stats.tick(), if self.outgoing.is_some() => self.say_stats(),
+                _ = stats.tick() => self.every_second(),
                 _ = self.terminate.recv() => stop_for("SIGTERM"),
                 _ = self.interrupt.recv() => stop_for("SIGINT"),
             };
@@ -158,9 +158,6 @@ impl<F: Front> Driver<F> {
             }
             LinkEvent::Down => self.outgoing = None,
             LinkEvent::Heard(ToWorker::Assign(assignment)) => self.assign(assignment),
-            LinkEvent::Heard(ToWorker::Republish(instruments)) => {
-                self.worker.republish(clock::monotonic(), &instruments);
-            }
             LinkEvent::Heard(ToWorker::Stop) => return stop_for("the coordinator's word"),
         }
         Next::Continue
@@ -180,10 +177,15 @@ impl<F: Front> Driver<F> {
         }
     }
 
-    fn say_stats(&mut self) -> Next {
+    fn every_second(&mut self) -> Next {
+        self.worker.refresh_cells();
+        self.say_stats();
+        Next::Continue
+    }
+
+    fn say_stats(&mut self) {
         let stats = self.worker.stats(&self.counters);
         self.say(FromWorker::Stats(stats));
-        Next::Continue
     }
 
     /// Says what the coordinator does not know yet; what finds no room is said later, in its newest state.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A tick goes from the callback into the ring on the library's own thread: [`normalize`] derives days and time, the
-//! sink publishes and keeps the last one of each instrument, to publish it once more when the coordinator asks.
+//! sink publishes it, and where this worker is the instrument's primary writes it into the cells ([`own_cells`]).
 //! Everything else is a small event for the one task that owns the state. [`session`],
 //! [`subscriptions`], [`day_roll`] and [`normalize`] are pure.
 //!
@@ -35,8 +35,8 @@ pub mod flow_dir;
 pub mod limits;
 pub mod logging;
 pub mod normalize;
+pub mod own_cells;
 pub mod process;
-pub mod republishing;
 pub mod retry_pace;
 pub mod session;
 pub mod sink;

@@ -47,12 +47,8 @@ pub const UNSUBSCRIBE_ATTEMPTS_MAX: u32 = 3;
 pub const ASSIGNED_INSTRUMENTS_MAX: usize = 65_536;
 
 /// Instruments whose ticks the tick path remembers: that there was one, and the last one. Beyond it ticks travel all the
-/// same, without the snapshot flag; the instrument is not reported as ticking, and its last tick is not published again.
+/// same, without the snapshot flag; the instrument is not reported as ticking.
 pub const INSTRUMENTS_SEEN_MAX: usize = 65_536;
-
-/// Last ticks published once more in one go; the others follow [`REPUBLISHED_APART`] later. Together this keeps a wish
-/// for everything well below what the ring holds and readers take.
-pub const REPUBLISHED_AT_ONCE_MAX: usize = 512;
 
 /// How many days later than the running login's trading day another may be and still count as the one that follows it. A
 /// tick or a clock further ahead is taken for wrong: nothing is dated by it, and no login is sent. The longest closure
@@ -62,11 +58,9 @@ pub const LATER_DAY_DAYS_MAX: i32 = 31;
 /// The time between two looks whether a new trading day's login is due. A login is that much late at most.
 pub const DAY_ROLL_LOOKS_APART: Duration = Duration::from_secs(20);
 
-/// The time between two goes of publishing last ticks once more.
-pub const REPUBLISHED_APART: Duration = Duration::from_millis(20);
-
-/// Last ticks published once more while the tick path is locked; the library's thread waits no longer than these take.
-pub const REPUBLISHED_PER_LOCK_MAX: usize = 16;
+/// Instruments whose cells become ours or another's while the tick path is locked; the library's thread waits no longer
+/// than these take.
+pub const ROLES_PER_LOCK_MAX: usize = 64;
 
 /// Messages between the driver and the control connection's writer. At the limit the driver keeps what it has to say
 /// as "changed" and says the newest when there is room (conflated).

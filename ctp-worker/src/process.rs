@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use shm_layout::cells::CellWriter;
 use shm_layout::control::SessionState;
 use shm_layout::ring::{RingError, RingNode, TickWriter};
-use shm_layout::{BrokerId, Incarnation, InstrumentId, Source, clock};
+use shm_layout::{BrokerId, FleetPaths, Incarnation, InstrumentId, Source, clock};
 use tracing::{error, info, info_span, warn};
 
 use crate::args::{self, LibrarySettings, Order, PASSWORD_VARIABLE, UsageError, WorkerSettings};
@@ -26,7 +27,7 @@ use crate::normalize::Context;
 use crate::retry_pace::RetryPace;
 use crate::session::{Session, SessionSettings};
 use crate::sink::Sink;
-use crate::subscriptions::Subscriptions;
+use crate::subscriptions::{RoleChanges, Subscriptions};
 use crate::worker::{Front, Identity, Worker};
 use shm_layout::lock_file::{LockError, LockFile};
 
@@ -160,6 +161,9 @@ struct CtpFront {
     sink: Arc<Sink>,
     broker: BrokerId,
     credentials: Credentials,
+    paths: FleetPaths,
+    /// Why the segments of the cells are not open.
+    cells_fault: Option<String>,
 }
 
 impl Front for CtpFront {
@@ -175,8 +179,27 @@ impl Front for CtpFront {
         self.api.unsubscribe(instruments)
     }
 
-    fn republish(&mut self, instruments: &[InstrumentId]) {
-        self.sink.republish(instruments);
+    fn set_own(&mut self, changes: &RoleChanges) {
+        self.sink.set_own(&changes.gained, &changes.given_up);
+    }
+
+    fn refresh_cells(&mut self) {
+        if !self.sink.need_cells() {
+            return;
+        }
+        let fault = match CellWriter::open(&self.paths) {
+            Ok((writer, fault)) => {
+                self.sink.set_cells(writer);
+                fault.map(|fault| logging::chain(&fault))
+            }
+            Err(error) => Some(logging::chain(&error)),
+        };
+        let before = std::mem::replace(&mut self.cells_fault, fault);
+        if let Some(fault) =
+            self.cells_fault.as_ref().filter(|fault| before.as_ref() != Some(*fault))
+        {
+            warn!("the latest ticks do not get into shared memory; trying again: {fault}");
+        }
     }
 }
 
@@ -243,6 +266,8 @@ fn drive(
         sink: Arc::clone(sink),
         broker: settings.broker,
         credentials: settings.credentials.clone(),
+        paths: settings.paths.clone(),
+        cells_fault: None,
     };
     let identity = Identity {
         connection: settings.connection,

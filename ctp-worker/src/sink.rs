@@ -1,12 +1,13 @@
 //! The tick path: on the library's callback thread, from the record to the ring, and all other callbacks to the driver.
 //!
 //! Nothing here blocks, logs or allocates without bound. One mutex guards the path. Beside the callback thread only the
-//! driver takes it, to publish last ticks once more, and never for longer than a few of them take.
+//! driver takes it, to say which cells are this worker's, and never for longer than a few of them take.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use shm_layout::cells::CellWriter;
 use shm_layout::ring::TickWriter;
 use shm_layout::{Date, InstrumentId, Tick, TickFlags, clock};
 
@@ -15,8 +16,9 @@ use crate::ctp::callbacks::Receiver;
 use crate::ctp::event::{CtpEvent, CtpEventKind, Link};
 use crate::ctp::fields::Depth;
 use crate::event_queue::EventSender;
-use crate::limits::{INSTRUMENTS_SEEN_MAX, LATER_DAY_DAYS_MAX, REPUBLISHED_PER_LOCK_MAX};
+use crate::limits::{INSTRUMENTS_SEEN_MAX, LATER_DAY_DAYS_MAX, ROLES_PER_LOCK_MAX};
 use crate::normalize::{self, Context};
+use crate::own_cells::OwnCells;
 
 /// Where ticks go.
 pub trait TickOutput: Send {
@@ -42,6 +44,7 @@ pub struct Sink {
 struct TickPath {
     /// `None` once closed.
     output: Option<Box<dyn TickOutput>>,
+    cells: OwnCells,
     context: Context,
     /// Instruments that have ticked in this session and were not released since.
     seen: HashMap<InstrumentId, Seen>,
@@ -86,23 +89,40 @@ impl Sink {
         let seen = HashMap::with_capacity(instruments.min(INSTRUMENTS_SEEN_MAX));
         let day = context.login_trading_day.map_or(0, Date::yyyymmdd);
         let output = Some(output);
-        let path = TickPath { output, context, seen, gone_for: None, day, later_day: None };
+        let cells = OwnCells::new(Arc::clone(&counters));
+        let path = TickPath { output, cells, context, seen, gone_for: None, day, later_day: None };
         let path = Mutex::new(path);
         Self { path, link: AtomicU64::new(0), events, counters }
     }
 
-    /// Publishes the last tick of each of these instruments once more, flagged as a snapshot; those that have not ticked in
-    /// this session are passed over. A tick and its copy go out under one lock each, so no copy overtakes a later tick.
-    pub fn republish(&self, instruments: &[InstrumentId]) {
-        for part in instruments.chunks(REPUBLISHED_PER_LOCK_MAX) {
+    /// This worker writes the cells of the instruments `gained` from here on, and not those of `given_up`.
+    pub fn set_own(&self, gained: &[InstrumentId], given_up: &[InstrumentId]) {
+        for part in given_up.chunks(ROLES_PER_LOCK_MAX) {
             let mut path = self.path();
+            part.iter().for_each(|instrument| path.cells.give_up(instrument));
+        }
+        for part in gained.chunks(ROLES_PER_LOCK_MAX) {
+            let mut path = self.path();
+            let TickPath { cells, seen, .. } = &mut *path;
             for instrument in part {
-                let Some(seen) = path.seen.get(instrument) else { continue };
-                let mut copy = seen.last;
-                copy.flags |= TickFlags::SNAPSHOT.0;
-                self.publish(&mut path, &mut copy);
+                cells.take(*instrument, seen.get(instrument).map(|seen| &seen.last));
             }
         }
+    }
+
+    /// True when the segments of the cells are to be opened, for the first time or anew. If not, looks for the places of
+    /// instruments that had none.
+    pub fn need_cells(&self) -> bool {
+        let mut path = self.path();
+        path.cells.look_again();
+        path.cells.need_opening()
+    }
+
+    /// Takes the segments of the cells.
+    pub fn set_cells(&self, writer: CellWriter) {
+        let before = self.path().cells.opened(writer);
+        // Closing takes long, and the library's thread must not wait for it.
+        drop(before);
     }
 
     /// Publishes and counts; false when the path is closed.
@@ -175,6 +195,7 @@ impl Receiver for Arc<Sink> {
         if !self.publish(&mut path, &mut tick) {
             return;
         }
+        path.cells.write(&instrument, &tick);
         path.note_day(tick.trading_day, |trading_day| {
             let kind = CtpEventKind::LaterDay { trading_day };
             self.events.send(CtpEvent { link: self.link(), kind })

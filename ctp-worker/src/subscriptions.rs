@@ -56,6 +56,15 @@ pub enum AssignmentError {
     TooLarge,
 }
 
+/// Whose cells this worker has to write, as it changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoleChanges {
+    /// It is the primary of these from here on.
+    pub gained: Vec<InstrumentId>,
+    /// And no longer of these.
+    pub given_up: Vec<InstrumentId>,
+}
+
 /// The instruments of one worker.
 #[derive(Debug)]
 pub struct Subscriptions {
@@ -81,8 +90,8 @@ pub struct Subscriptions {
     /// Answers and first ticks that did not come in time and are asked for again, since this worker's start.
     asked_again: u64,
     changed: BTreeSet<InstrumentId>,
-    /// Wanted again before they were let go, since the last look.
-    returned: Vec<InstrumentId>,
+    /// Whether this worker is the primary of instruments, where that has changed since the last look.
+    primary: BTreeMap<InstrumentId, bool>,
 }
 
 // === impl Subscriptions ===
@@ -109,7 +118,7 @@ impl Subscriptions {
             refused: 0,
             asked_again: 0,
             changed: BTreeSet::new(),
-            returned: Vec::new(),
+            primary: BTreeMap::new(),
         }
     }
 
@@ -211,29 +220,31 @@ impl Subscriptions {
         self.entries.get(instrument).is_some_and(|entry| entry.wanted)
     }
 
-    /// The instruments that were wanted again before the front had let them go, since the last call: the front sends no
-    /// snapshot of these.
-    pub fn take_returned(&mut self) -> Vec<InstrumentId> {
-        std::mem::take(&mut self.returned)
+    /// The instruments of which this worker has become the primary since the last call, and those of which it is no longer.
+    pub fn take_role_changes(&mut self) -> RoleChanges {
+        let mut changes = RoleChanges::default();
+        for (instrument, primary) in std::mem::take(&mut self.primary) {
+            if primary { &mut changes.gained } else { &mut changes.given_up }.push(instrument);
+        }
+        changes
     }
 
     fn want(&mut self, now: Instant, Carry { instrument, role }: Carry) {
         match self.entries.get_mut(&instrument) {
             Some(entry) if entry.wanted => {
                 // Said whether or not anything changed: whoever tells us to carry it may not know that we do.
-                entry.role = role;
                 self.changed.insert(instrument);
-                return;
+                return self.set_role(instrument, role);
             }
             Some(entry) => {
-                (entry.wanted, entry.role) = (true, role);
+                entry.wanted = true;
                 entry.attempts = 0;
-                self.returned.push(instrument);
             }
             None => {
-                self.entries.insert(instrument, Entry::new(role));
+                self.entries.insert(instrument, Entry::new());
             }
         }
+        self.set_role(instrument, role);
         self.changed.insert(instrument);
         self.settle(now, now, instrument);
     }
@@ -241,9 +252,16 @@ impl Subscriptions {
     fn unwant(&mut self, now: Instant, instrument: InstrumentId) {
         let Some(entry) = self.entries.get_mut(&instrument) else { return };
         if std::mem::replace(&mut entry.wanted, false) {
-            entry.role = CarryRole::Standby;
             entry.attempts = 0;
+            self.set_role(instrument, CarryRole::Standby);
             self.settle(now, now, instrument);
+        }
+    }
+
+    fn set_role(&mut self, instrument: InstrumentId, role: CarryRole) {
+        let Some(entry) = self.entries.get_mut(&instrument) else { return };
+        if std::mem::replace(&mut entry.role, role) != role {
+            self.primary.insert(instrument, role == CarryRole::Primary);
         }
     }
 

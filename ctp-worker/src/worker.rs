@@ -14,9 +14,8 @@ use crate::ctp::event::{CtpEvent, CtpEventKind, RequestId};
 use crate::ctp::fields::RspError;
 use crate::day_roll::DayRoll;
 use crate::limits::REFUSALS_LOGGED_PER_SESSION_MAX;
-use crate::republishing::Republishing;
 use crate::session::{LoginFailure, Session, SessionAction, SessionInput};
-use crate::subscriptions::{Answer, AssignmentError, Call, Subscriptions};
+use crate::subscriptions::{Answer, AssignmentError, Call, RoleChanges, Subscriptions};
 
 /// The library's functions.
 pub trait Front {
@@ -38,8 +37,12 @@ pub trait Front {
     /// As above.
     fn unsubscribe(&mut self, instruments: &[InstrumentId]) -> Result<(), RequestRefused>;
 
-    /// Publishes the last ticks of these once more.
-    fn republish(&mut self, instruments: &[InstrumentId]);
+    /// Writes the cells of the instruments that were gained from here on, and not those of the ones given up. Another may
+    /// write those as soon as this returns.
+    fn set_own(&mut self, changes: &RoleChanges);
+
+    /// Opens the segments of the cells where that is due.
+    fn refresh_cells(&mut self);
 }
 
 /// Who this worker is.
@@ -62,7 +65,6 @@ pub struct Worker<F> {
     front: F,
     session: Session,
     subscriptions: Subscriptions,
-    republishing: Republishing,
     /// Looks whether a new day's login is due; `None` for a library that keeps a time of its own.
     day_roll: Option<DayRoll>,
     /// The session as it was last logged.
@@ -90,7 +92,6 @@ impl<F: Front> Worker<F> {
             front,
             session,
             subscriptions,
-            republishing: Republishing::default(),
             day_roll,
             logged,
             logins: 0,
@@ -164,8 +165,15 @@ impl<F: Front> Worker<F> {
     /// [`AssignmentError`].
     pub fn assign(&mut self, now: Instant, assignment: Assignment) -> Result<(), AssignmentError> {
         let waiting_before = self.subscriptions.census().waiting_for_room;
-        self.subscriptions.assign(now, assignment)?;
-        self.republishing.want(now, self.subscriptions.take_returned());
+        let taken = self.subscriptions.assign(now, assignment);
+        // Before anybody hears that the assignment was taken, or was too large but for its releases.
+        let changes = self.subscriptions.take_role_changes();
+        if changes != RoleChanges::default() {
+            // The coordinator made room for what it assigns, perhaps in segments that we have not seen yet.
+            self.front.refresh_cells();
+            self.front.set_own(&changes);
+        }
+        taken?;
         let waiting = self.subscriptions.census().waiting_for_room;
         if waiting > waiting_before {
             // For a moment that is usual: others are being let go.
@@ -177,10 +185,9 @@ impl<F: Front> Worker<F> {
         Ok(())
     }
 
-    /// Takes the wish to have the last ticks of instruments published once more. What is not assigned here is passed over.
-    pub fn republish(&mut self, now: Instant, instruments: &[InstrumentId]) {
-        let assigned = instruments.iter().filter(|id| self.subscriptions.wants(id));
-        self.republishing.want(now, assigned.copied());
+    /// Opens the segments of the cells where that is due; to be called now and then.
+    pub fn refresh_cells(&mut self) {
+        self.front.refresh_cells();
     }
 
     /// Events were lost: asks again for what is unanswered.
@@ -211,10 +218,6 @@ impl<F: Front> Worker<F> {
                 self.subscriptions.call_refused(now, &call);
             }
         }
-        if let Some(instruments) = self.republishing.take_due(now) {
-            debug!(instruments = instruments.len(), "publishing last ticks once more");
-            self.front.republish(&instruments);
-        }
     }
 
     /// When something is due next.
@@ -223,7 +226,6 @@ impl<F: Front> Worker<F> {
         let deadlines = [
             self.session.next_deadline(),
             self.subscriptions.next_deadline(),
-            self.republishing.next_deadline(),
             self.day_roll.as_ref().and_then(DayRoll::next_deadline),
         ];
         deadlines.into_iter().flatten().min()
@@ -270,6 +272,8 @@ impl<F: Front> Worker<F> {
             acknowledged: count(census.acknowledged),
             snapshots: counters.snapshots.get(),
             asked_again: self.subscriptions.asked_again(),
+            cells: counters.cells.get(),
+            unwritten: counters.unwritten.get(),
             login_failures: self.session.login_failures(),
             calls_refused: self.calls_refused,
         }

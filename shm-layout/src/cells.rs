@@ -13,7 +13,7 @@ use crate::tick::Tick;
 pub struct CellWriter {
     depth: DepthWriter,
     qamddata: Option<QamddataCells>,
-    /// The `qamddata` that the depth segment named when this was opened; 0 for none.
+    /// The `qamddata` that is open; 0 for none.
     qamddata_inode: u64,
 }
 
@@ -38,11 +38,12 @@ impl CellWriter {
     pub fn open(paths: &FleetPaths) -> Result<(Self, Option<CellsFault>), DepthOpenError> {
         let depth = DepthWriter::open(&Place::named(&paths.depth_name()))?;
         let named = depth.qamddata();
-        let qamddata_inode = named.as_ref().map_or(0, |(_, inode)| *inode);
-        let opened = named.map(|(name, inode)| QamddataCells::open(&name, inode)).transpose();
-        let (qamddata, fault) = match opened {
-            Ok(qamddata) => (qamddata, None),
-            Err(fault) => (None, Some(fault)),
+        let opened = named.map(|(name, inode)| (inode, QamddataCells::open(&name, inode)));
+        let (qamddata, qamddata_inode, fault) = match opened {
+            None => (None, 0, None),
+            Some((inode, Ok(qamddata))) => (Some(qamddata), inode, None),
+            // Outdated from the beginning, and so tried again.
+            Some((_, Err(fault))) => (None, 0, Some(fault)),
         };
         Ok((Self { depth, qamddata, qamddata_inode }, fault))
     }

@@ -64,6 +64,9 @@ impl World {
                 "{assigned} instruments are assigned to {id}, which may have {capacity}"
             ));
         }
+        if worker.calls.borrow().own != worker.primaries {
+            self.fail(format!("{pid} ({id}) writes other cells than those it is the primary of"));
+        }
         self.check_primaries(pid, worker);
     }
 

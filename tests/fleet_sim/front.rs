@@ -2,13 +2,14 @@
 //! back, and then remember nothing.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use qamd_ctp_worker::ctp::api::RequestRefused;
 use qamd_ctp_worker::ctp::event::{CtpEvent, CtpEventKind, Link, RequestId};
 use qamd_ctp_worker::ctp::fields::RspError;
+use qamd_ctp_worker::subscriptions::RoleChanges;
 use qamd_ctp_worker::worker::Front;
 use shm_layout::{Date, InstrumentId};
 
@@ -65,6 +66,8 @@ pub(crate) struct Calls {
     pub(crate) taken: Vec<Request>,
     /// The next calls are not taken.
     pub(crate) refuse: usize,
+    /// Instruments whose cells the worker was told to write.
+    pub(crate) own: BTreeSet<InstrumentId>,
 }
 
 /// The library's functions, as the worker has them.
@@ -96,7 +99,15 @@ impl Front for ModelLibrary {
         self.call(Request::Unsubscribe(instruments.to_vec()))
     }
 
-    fn republish(&mut self, _: &[InstrumentId]) {}
+    fn set_own(&mut self, changes: &RoleChanges) {
+        let own = &mut self.0.borrow_mut().own;
+        changes.given_up.iter().for_each(|instrument| {
+            own.remove(instrument);
+        });
+        own.extend(&changes.gained);
+    }
+
+    fn refresh_cells(&mut self) {}
 }
 
 // === impl Conditions ===

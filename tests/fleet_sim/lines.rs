@@ -118,11 +118,6 @@ impl World {
                     self.assign(pid, worker, assignment);
                 }
             }
-            ToClient::Worker(ToWorker::Republish(instruments)) => {
-                if let Side::Worker(worker) = &mut process.side {
-                    worker.worker.republish(self.now, &instruments);
-                }
-            }
             ToClient::Frontend(ToFrontend::Universe { .. }) => {}
         }
     }

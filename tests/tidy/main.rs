@@ -7,19 +7,21 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 400;
 
 /// The folders in which `unsafe` has a home.
-const UNSAFE_HOMES: [&str; 4] = [
+const UNSAFE_HOMES: [&str; 5] = [
     "shm-layout/src/shared_memory",
     "shm-layout/src/qamddata/shim.rs",
     "ctp-worker/src/ctp",
     "ctp-worker/sim/src",
+    "reader/src/ffi.rs",
 ];
 
-/// Packages that are processes: none may depend on another.
-const PROCESSES: [(&str, &str); 4] = [
+/// Packages that are processes, or loaded into one: none may depend on another.
+const PROCESSES: [(&str, &str); 5] = [
     ("ctp-worker", "qamd-ctp-worker"),
     ("ctp-worker/sim", "qamd-ctp-sim"),
     ("coordinator", "qamd"),
     ("ws-frontend", "qamd-ws-frontend"),
+    ("reader", "qamd-reader"),
 ];
 
 struct Source {

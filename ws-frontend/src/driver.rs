@@ -23,6 +23,7 @@ use crate::bell::Bell;
 use crate::connection::{Heard, Input, Link};
 use crate::demand_client::{ControlEpoch, FromCoordinator, ToCoordinator};
 use crate::hub::{Flushed, Hub, Moment};
+use crate::latest_ticks::LatestTicks;
 use crate::limits::{
     CATCH_UP_TIME_MAX, DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STATS_EVERY, STOP_TIME_MAX,
     SWEEP_EVERY, WAKE_BACKSTOP,
@@ -50,6 +51,7 @@ pub struct Channels {
 pub struct Driver<S> {
     hub: Hub<Rc<Link>>,
     source: S,
+    latest: LatestTicks,
     bell: Bell,
     channels: Channels,
     backstop: Interval,
@@ -111,13 +113,20 @@ impl std::fmt::Display for Task {
 impl<S: TickSource> Driver<S> {
     /// `accepting`: the listener's task. Needs a tokio runtime around it.
     #[must_use]
-    pub fn new(source: S, bell: Bell, channels: Channels, accepting: AbortHandle) -> Self {
+    pub fn new(
+        source: S,
+        latest: LatestTicks,
+        bell: Bell,
+        channels: Channels,
+        accepting: AbortHandle,
+    ) -> Self {
         let mut backstop = interval(WAKE_BACKSTOP);
         backstop.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = clock::monotonic();
         Self {
             hub: Hub::new(),
             source,
+            latest,
             bell,
             channels,
             backstop,
@@ -155,12 +164,14 @@ impl<S: TickSource> Driver<S> {
         self.stopping |= heard_from(&mut self.channels.stop, Task::Signals)?.is_some();
         self.hear_coordinator(began)?;
         let heard = self.hear_clients(began)?;
+        self.look_for_unseen(false, began);
         let fan_out_began = clock::monotonic();
         let (more_ticks, wanted) = self.take_ticks(fan_out_began)?;
         let now = clock::monotonic();
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP_EVERY;
             self.hub.sweep(now);
+            self.look_for_unseen(true, now);
             // While there are connections, they keep its end of the channel open.
             if self.accepting.is_finished() {
                 return Err(DriverError::TaskGone(Task::Listener));
@@ -260,6 +271,14 @@ impl<S: TickSource> Driver<S> {
         };
         let caught_up = self.hub.catch_up(now);
         Ok((!emptied || !caught_up, wanted))
+    }
+
+    /// A client that wants what the fleet carries already sees its price before the next tick.
+    fn look_for_unseen(&mut self, again: bool, now: Instant) {
+        if self.hub.has_unseen(again) && self.latest.refresh() {
+            let latest = &self.latest;
+            self.hub.look_for_unseen(again, now, |instrument| latest.get(instrument));
+        }
     }
 
     fn hear_coordinator(&mut self, now: Instant) -> Result<(), DriverError> {

@@ -8,7 +8,7 @@
 //! One thread does everything. One task, the [`driver`], owns all state, the [`hub`]; the others bring it inputs through
 //! bounded queues: a task for each [`connection`], the [`listener`], the [`demand_client`]. The hub itself and what it is made
 //! of ([`quote_book`], [`interests`], [`marks`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`backlog`],
-//! [`snapshot`], [`pace`]) know neither
+//! [`unseen`], [`snapshot`], [`pace`]) know neither
 //! tokio nor iceoryx2 nor a clock.
 //!
 //! * A client that keeps up gets every tick, in order. One that lags gets the latest of each instrument. One that takes
@@ -16,6 +16,7 @@
 //! * When ticks come faster than they can be sent to anybody, everybody gets the latest of each instrument ([`backlog`]), before
 //!   the ring overwrites what nobody has seen.
 //! * Ticks are served on while the coordinator is gone.
+//! * A client sees the price of what the fleet carries already before the next tick ([`latest_ticks`]).
 //! * Everything is bounded; [`limits`] says by what, and what happens there.
 
 pub mod backlog;
@@ -28,6 +29,7 @@ pub mod handshake;
 mod hashing;
 pub mod hub;
 pub mod interests;
+pub mod latest_ticks;
 pub mod limits;
 pub mod listener;
 pub mod marks;
@@ -39,4 +41,5 @@ pub mod quote_book;
 pub mod session;
 pub mod snapshot;
 pub mod universe;
+pub mod unseen;
 mod welcome;

@@ -67,6 +67,9 @@ pub const WAKE_BACKSTOP: Duration = Duration::from_millis(100);
 /// subscription at the broker.
 pub const DEMAND_LINGER: Duration = Duration::from_secs(1);
 
+/// Wanted instruments without a tick that are looked for in shared memory in one sweep; the others' turn comes with the next.
+pub const UNSEEN_LOOKED_FOR_AT_ONCE_MAX: usize = 4096;
+
 /// Ticks of an instrument no longer wanted may still be on their way for so long; they do not enter the book again.
 pub const QUIET_AFTER_RELEASE: Duration = Duration::from_secs(5);
 

@@ -15,6 +15,7 @@ use tokio::task::{LocalSet, spawn_local};
 use crate::bell::Bell;
 use crate::demand_client::keep_connected;
 use crate::driver::{Channels, Driver, DriverError};
+use crate::latest_ticks::LatestTicks;
 use crate::limits::{COORDINATOR_QUEUE_MAX, INPUT_QUEUE_MAX, TO_COORDINATOR_QUEUE_MAX};
 use crate::listener::{ListenError, TurnedAway, accept, listen};
 use shm_layout::lock_file::{LockError, LockFile};
@@ -133,7 +134,8 @@ async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessErr
     let accepting = spawn_local(accept(listener, to_hub, turned_away));
     let speaking =
         spawn_local(keep_connected(paths.clone(), address.to_string(), control_to_hub, outgoing));
-    let driver = Driver::new(source, bell, channels, accepting.abort_handle());
+    let driver =
+        Driver::new(source, LatestTicks::of(paths), bell, channels, accepting.abort_handle());
     tracing::info!(%address, instance = %settings.instance, "serving WebSocket clients");
     let outcome = driver.run().await;
     speaking.abort();

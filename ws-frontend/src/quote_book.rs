@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use shm_layout::limits::MERGE_LATE_NS;
 use shm_layout::ring::is_same_tick;
 use shm_layout::{InstrumentId, Tick, TickFlags};
 
@@ -32,6 +33,8 @@ pub struct QuoteBook {
 struct Entry {
     instrument: InstrumentId,
     tick: Option<Box<Tick>>,
+    /// The tick came out of shared memory, and the ring may still hold it and earlier ones.
+    ahead_of_ring: bool,
     wanted: bool,
     /// Until then ticks are not kept unless the instrument is wanted.
     quiet_until: Option<Instant>,
@@ -95,6 +98,10 @@ impl QuoteBook {
             return Recorded::Ignored;
         }
         if let Some(kept) = &mut entry.tick {
+            if std::mem::replace(&mut entry.ahead_of_ring, false) && was_before(kept, tick) {
+                entry.ahead_of_ring = true;
+                return Recorded::Ignored;
+            }
             let again = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT) && is_again(kept, tick);
             **kept = *tick;
             return if again { Recorded::Again } else { Recorded::Later(index) };
@@ -104,6 +111,20 @@ impl QuoteBook {
         Recorded::First(index)
     }
 
+    /// Takes the latest tick that shared memory holds of a wanted instrument of which no tick is kept.
+    pub fn seed(&mut self, tick: &Tick) -> Recorded {
+        let index = tick.instrument().ok().and_then(|instrument| self.find(&instrument));
+        let entry = index.and_then(|index| self.entries[index as usize].as_mut());
+        match (index, entry) {
+            (Some(index), Some(entry)) if entry.wanted && entry.tick.is_none() => {
+                entry.tick = Some(Box::new(*tick));
+                entry.ahead_of_ring = true;
+                Recorded::First(index)
+            }
+            _ => Recorded::Ignored,
+        }
+    }
+
     /// Nobody here wants this instrument any longer.
     pub fn release(&mut self, instrument: &InstrumentId, now: Instant) {
         let Some(index) = self.find(instrument) else { return };
@@ -111,6 +132,7 @@ impl QuoteBook {
         self.unwanted += usize::from(entry.wanted);
         entry.wanted = false;
         entry.tick = None;
+        entry.ahead_of_ring = false;
         let until = now + QUIET_AFTER_RELEASE;
         entry.quiet_until = Some(until);
         self.quiet.push_back((until, index));
@@ -146,7 +168,13 @@ impl QuoteBook {
     }
 
     fn insert(&mut self, instrument: InstrumentId) -> InstrumentIndex {
-        let entry = Some(Entry { instrument, tick: None, wanted: false, quiet_until: None });
+        let entry = Some(Entry {
+            instrument,
+            tick: None,
+            ahead_of_ring: false,
+            wanted: false,
+            quiet_until: None,
+        });
         let index = if let Some(index) = self.free.pop() {
             self.entries[index as usize] = entry;
             index
@@ -166,6 +194,17 @@ impl QuoteBook {
             self.free.push(index);
         }
     }
+}
+
+/// True when a tick of the ring is the one that shared memory held, or came before it: the worker that wrote it there says so
+/// by the sequence, and of another's the time does, as long as the one there is fresh.
+fn was_before(kept: &Tick, tick: &Tick) -> bool {
+    if kept.origin() == tick.origin() {
+        return tick.sequence <= kept.sequence;
+    }
+    let time = |tick: &Tick| (tick.trading_day, tick.exchange_time_ns, tick.volume);
+    time(tick) <= time(kept)
+        && tick.receive_time_ns.saturating_sub(kept.receive_time_ns) < MERGE_LATE_NS
 }
 
 /// True when a snapshot is the tick that is kept. Another worker's may differ in what its front and library add to it, and
@@ -235,6 +274,40 @@ mod tests {
         assert!(matches!(book.record(&own, now), Recorded::Later(_)));
         let newer = Tick { worker: 8, last_price: 1.0, ..own };
         assert!(matches!(book.record(&newer, now), Recorded::Later(_)));
+    }
+
+    #[test]
+    fn what_shared_memory_held_is_not_followed_by_what_came_before_it() {
+        let (mut book, now) = (QuoteBook::default(), monotonic());
+        let timed = |worker, sequence, volume| Tick {
+            worker,
+            volume,
+            exchange_time_ns: i64::from(volume),
+            receive_time_ns: i64::from(volume),
+            ..tick("rb2601", sequence)
+        };
+        assert_eq!(book.seed(&timed(1, 7, 70)), Recorded::Ignored, "nobody wants it");
+        let index = book.want(id("rb2601"));
+        assert_eq!(book.seed(&timed(1, 7, 70)), Recorded::First(index));
+        assert_eq!(book.seed(&timed(1, 8, 80)), Recorded::Ignored, "it has one");
+        for before in [timed(1, 6, 60), timed(1, 7, 70), timed(2, 900, 60), timed(2, 901, 70)] {
+            assert_eq!(book.record(&before, now), Recorded::Ignored, "{before:?}");
+            assert_eq!(latest(&book, "rb2601"), Some(7));
+        }
+        assert_eq!(book.record(&timed(2, 902, 71), now), Recorded::Later(index));
+        // From here on the ring is what counts, whatever it brings.
+        assert_eq!(book.record(&timed(1, 5, 50), now), Recorded::Later(index));
+    }
+
+    #[test]
+    fn an_old_tick_of_shared_memory_gives_way_to_whatever_comes() {
+        let (mut book, now) = (QuoteBook::default(), monotonic());
+        let index = book.want(id("rb2601"));
+        let kept =
+            Tick { trading_day: 20_250_303, worker: 1, receive_time_ns: 0, ..tick("rb2601", 7) };
+        book.seed(&kept);
+        let later = Tick { worker: 2, receive_time_ns: MERGE_LATE_NS, ..tick("rb2601", 1) };
+        assert_eq!(book.record(&later, now), Recorded::Later(index));
     }
 
     #[test]

@@ -57,8 +57,10 @@ pub struct Config {
     pub runtime_dir: Option<PathBuf>,
     /// The directory of the connections' flow directories.
     pub flow_dir: PathBuf,
-    /// The name of the Boost segment, when the file gives one.
+    /// The name of the Boost segment; `None` for none.
     pub qamddata_name: Option<String>,
+    /// The group whose members may open the segments in shared memory; `None` is the process's own.
+    pub shm_group: Option<String>,
     /// The CTP library of connections that name none.
     pub ctp_library: PathBuf,
     /// Whether a library whose version cannot be read may be used.
@@ -91,9 +93,12 @@ pub const INSTRUMENTS_DEFAULT: &str = "config/instruments.csv";
 /// The library when nothing says otherwise.
 pub const CTP_LIBRARY_DEFAULT: &str = "libs/thostmduserapi_se.so";
 
+/// The Boost segment's name when nothing says otherwise.
+pub const QAMDDATA_NAME_DEFAULT: &str = "qamddata";
+
 const REDIS_PORT_DEFAULT: u16 = 6379;
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "websocket_host",
     "websocket_port",
     "http_port",
@@ -109,6 +114,7 @@ const KEYS: [&str; 21] = [
     "runtime_dir",
     "flow_dir",
     "qamddata_name",
+    "shm_group",
     "ctp_library",
     "ctp_allow_unknown_version",
     "instruments",
@@ -137,7 +143,8 @@ impl Config {
             instance: Instance::default(),
             runtime_dir: None,
             flow_dir: "./ctpflow".into(),
-            qamddata_name: None,
+            qamddata_name: Some(QAMDDATA_NAME_DEFAULT.into()),
+            shm_group: None,
             ctp_library: CTP_LIBRARY_DEFAULT.into(),
             ctp_allow_unknown_version: false,
             instruments: None,
@@ -292,12 +299,17 @@ impl Config {
         self.instruments = path("instruments");
         self.calendar = path("calendar");
         self.trading_hours = path("trading_hours");
-        self.qamddata_name = section.line("qamddata_name").map(str::to_owned);
+        self.shm_group = section.line("shm_group").map(str::to_owned);
+        match section.value("qamddata_name") {
+            None => {}
+            Some(Value::Null) => self.qamddata_name = None,
+            Some(_) => self.qamddata_name = section.line("qamddata_name").map(str::to_owned),
+        }
         if let Some(name) = &self.qamddata_name
-            && (name.len() > 100
+            && (name.starts_with('.') || name.len() > 100
                 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)))
         {
-            section.fault("qamddata_name", format!("{name:?} is not the name of a shared memory segment (letters, digits, '_', '-' or '.')"));
+            section.fault("qamddata_name", format!("{name:?} is not the name of a shared memory segment (letters, digits, '_', '-' or '.', which is not the first); null for none"));
         }
     }
 }

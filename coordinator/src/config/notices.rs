@@ -12,8 +12,5 @@ pub fn notices(config: &Config) -> Vec<String> {
             redis.host, redis.port
         ));
     }
-    if config.qamddata_name.is_some() {
-        notices.push("qamddata_name: this version does not write the qamddata segment yet".into());
-    }
     notices
 }

@@ -111,6 +111,8 @@ impl DemoPlan {
             load_balance_strategy: Strategy::RoundRobin,
             auto_failover: false,
             instance: args.instance,
+            // Beside a fleet that is meant.
+            qamddata_name: Some(format!("{}_data", args.instance)),
             flow_dir: flow_dir.to_owned(),
             ctp_library: library,
             ..Config::of(connections?)

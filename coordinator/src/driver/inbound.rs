@@ -7,6 +7,7 @@ use crate::config::{Config, Files};
 use crate::control_server::{Incoming, Outgoing};
 use crate::fleet::{ClientId, FleetCounters, ProcessId};
 use crate::life::Exit;
+use crate::segments::SegmentsReport;
 
 /// What comes into the driver.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Snapshot {
     pub status: FleetStatus,
     /// Of the decisions.
     pub counters: FleetCounters,
+    /// Of what other programs read in shared memory.
+    pub segments: SegmentsReport,
     /// Of the control socket.
     pub control: ControlTotals,
 }

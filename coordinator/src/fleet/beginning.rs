@@ -1,6 +1,6 @@
 //! A fleet at its start, and one more connection.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use shm_layout::control::{ConnectionView, FrontendStats};
@@ -35,7 +35,6 @@ impl Fleet {
             client: None,
             source: None,
             source_pid: None,
-            restated: None,
             listening_on: String::new(),
             stats: FrontendStats::default(),
         };
@@ -101,7 +100,6 @@ impl Fleet {
             met: false,
             of_another: None,
             inheritance: None,
-            republish: BTreeSet::new(),
             verdict: Verdict::UNKNOWN,
             steadiness: Steadiness::default(),
             unresponsive: false,

@@ -7,7 +7,6 @@
 //! * `standing` — whether a connection gets instruments.
 //! * `market` — silence within trading sessions, and the connections' quality.
 //! * `wishes`, `reload` — what a person wants changed.
-//! * `republish` — last ticks once more, for who wants what a worker carries already.
 //! * `stop` — frontends first, then workers, each with growing insistence.
 //! * `report` — the state of all this for a person.
 
@@ -18,17 +17,16 @@ mod peers;
 mod plan;
 mod reload;
 mod report;
-mod republish;
 mod standing;
 mod stop;
 mod wishes;
 mod worker;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use shm_layout::control::{FrontendStats, ListedInstrument, ToFrontend, ToWorker};
-use shm_layout::{ConnectionId, Instance, TradingHours};
+use shm_layout::{ConnectionId, Instance, InstrumentId, TradingHours};
 use tracing::{error, info, warn};
 
 use crate::demand::{Demand, SourceId};
@@ -88,8 +86,6 @@ struct Frontend {
     source: Option<SourceId>,
     /// Whose demand `source` is.
     source_pid: Option<u32>,
-    /// What the same process wanted when its control connection broke, while it says it anew.
-    restated: Option<SourceId>,
     listening_on: String,
     stats: FrontendStats,
 }
@@ -245,6 +241,19 @@ impl Fleet {
         self.workers[index].plan.connection_id
     }
 
+    /// True when a worker carries an instrument, or was told to.
+    #[must_use]
+    pub fn is_carried(&self, instrument: &InstrumentId) -> bool {
+        self.placement.copies_of(instrument).next().is_some()
+    }
+
+    /// Every instrument that a worker carries, or was told to.
+    #[must_use]
+    pub fn carried(&self) -> HashSet<InstrumentId> {
+        let seats = (0..self.workers.len()).map(seat_of);
+        seats.flat_map(|seat| self.placement.carried(seat)).map(|(instrument, _)| instrument).collect()
+    }
+
     /// The port the frontend has been given, when it said so: it comes back to the same one.
     #[must_use]
     pub fn frontend_port(&self) -> Option<u16> {
@@ -322,7 +331,6 @@ impl Fleet {
         worker.inheritance = None;
         worker.met = true;
         worker.of_another = None;
-        worker.republish.clear();
         worker.state.died();
         worker.pulse = Pulse::default();
         match worker.retiring.take().map(|retiring| retiring.then) {

@@ -89,13 +89,9 @@ impl Fleet {
                 }
                 for instrument in &remove {
                     self.demand.remove(source, instrument);
-                    if let Some(restated) = self.frontend.restated {
-                        self.demand.remove(restated, instrument);
-                    }
                 }
                 let refused = self.demand.refused();
                 for instrument in add {
-                    self.wish_republished(source, instrument);
                     self.demand.add(source, instrument);
                 }
                 if self.demand.refused() > refused {
@@ -149,7 +145,6 @@ impl Fleet {
                 let worker = &mut self.workers[index];
                 debug!(connection = %worker.plan.connection_id, "control connection lost");
                 worker.client = None;
-                worker.republish.clear();
                 worker.life.detached();
             }
             // Its demand stays: the process serves its clients without us, and says all anew when it is back.
@@ -205,7 +200,6 @@ impl Fleet {
         if adopted {
             worker.of_another = Some(FirstWord::Unsaid);
         }
-        worker.republish.clear();
         let earlier = worker.client.replace(client);
         self.take_over(client, earlier, Peer::Worker(index));
         if adopted {
@@ -235,16 +229,12 @@ impl Fleet {
         let Some(Inheritance { source, .. }) = self.workers[index].inheritance else { return };
         for report in reports.iter().filter(|report| report.state != InstrumentState::Released) {
             let instrument = report.instrument;
-            let wished = self.demand.wants(&instrument);
             self.demand.add(source, instrument);
             // Whoever wished for it first: what is not passed on is not known to the placement, and not adopted.
             if self.demand.has_changes() {
                 self.pass_demand_on();
             }
-            if self.placement.adopt(seat_of(index), report) && wished {
-                // Somebody wished for it before we knew that it is carried.
-                self.workers[index].republish.insert(instrument);
-            }
+            self.placement.adopt(seat_of(index), report);
         }
     }
 
@@ -265,12 +255,10 @@ impl Fleet {
         self.frontend.listening_on.clone_from(&hello.listening_on);
         let earlier = self.frontend.client.replace(client);
         let fresh = self.fresh_source();
-        self.frontend.restated = None;
         if let Some(source) = self.frontend.source.replace(fresh) {
             // The same process says its demand anew at once; another one's clients need a moment to come back.
             let same = self.frontend.source_pid == Some(pid);
             let linger = if same { REPLACED_DEMAND_LINGER } else { LOST_FRONTEND_DEMAND_LINGER };
-            self.frontend.restated = same.then_some(source);
             self.linger(source, now + linger);
         }
         self.frontend.source_pid = Some(pid);

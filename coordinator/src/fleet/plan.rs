@@ -25,10 +25,8 @@ impl Fleet {
         if !self.is_serving() {
             return None;
         }
-        let asked = self.replan
-            || self.demand.has_changes()
-            || self.placement.wants_plan()
-            || self.republishes();
+        let asked =
+            self.replan || self.demand.has_changes() || self.placement.wants_plan();
         let due = self.planned_at.map_or(self.started_at, |at| at + PLAN_INTERVAL);
         let due = if asked { due } else { self.placement.next_deadline()?.max(due) };
         Some(self.placing_begins().map_or(due, |begins| due.max(begins)))
@@ -62,7 +60,6 @@ impl Fleet {
             debug!(added, dropped, voluntary, waiting, "planned");
         }
         self.assign();
-        self.republish();
     }
 
     pub(super) fn pass_demand_on(&mut self) {

@@ -99,7 +99,6 @@ struct World {
     next_pid: u32,
     alive: BTreeMap<u32, ProcessId>,
     workers: BTreeMap<usize, Carrier>,
-    said: Vec<Action>,
 }
 
 /// A worker process.
@@ -136,7 +135,6 @@ impl World {
             next_pid: 100,
             alive: BTreeMap::new(),
             workers: BTreeMap::new(),
-            said: Vec::new(),
         };
         world.pass(Duration::ZERO);
         world
@@ -163,7 +161,6 @@ impl World {
         self.fleet.turn(self.now);
         let actions = self.fleet.take_actions();
         actions.iter().for_each(|action| self.obey(action));
-        self.said.extend(actions);
     }
 
     fn obey(&mut self, action: &Action) {
@@ -281,26 +278,6 @@ impl World {
             self.fleet.worker_said(client, FromWorker::Instruments(part.to_vec()), self.now);
         }
         self.fleet.worker_said(client, FromWorker::Stats(WorkerStats::default()), self.now);
-    }
-
-    /// What workers were told to publish once more since this was last asked, by worker, with the messages' lengths.
-    fn republished(&mut self) -> (BTreeMap<usize, BTreeSet<InstrumentId>>, Vec<usize>) {
-        let (mut asked, mut lengths) = (BTreeMap::new(), Vec::new());
-        for action in std::mem::take(&mut self.said) {
-            let Action::TellWorker(client, ToWorker::Republish(instruments)) = action else {
-                continue;
-            };
-            let told = self.workers.iter().find(|(_, worker)| worker.client == Some(client));
-            let (index, worker) = told.expect("a connected worker is told");
-            assert!(instruments.iter().all(|instrument| worker.carries.contains_key(instrument)));
-            lengths.push(instruments.len());
-            asked.entry(*index).or_insert_with(BTreeSet::new).extend(instruments);
-        }
-        (asked, lengths)
-    }
-
-    fn all_republished(&mut self) -> BTreeSet<InstrumentId> {
-        self.republished().0.into_values().flatten().collect()
     }
 
     fn die(&mut self, index: usize, exit: Exit) {
@@ -790,123 +767,6 @@ fn the_rest_of_an_inventory_is_awaited_for_a_while_only() {
 }
 
 #[test]
-fn who_wants_what_is_carried_already_is_sent_its_last_tick() {
-    let mut world = World::running(&[10, 10]);
-    let frontend = world.frontend_client();
-    world.want(frontend, true, ids(0..4), vec![]);
-    assert!(world.all_republished().is_empty(), "what is placed now gets a snapshot of CTP's");
-    // Its last client left, and before the plan another came.
-    let leave = FromFrontend::Demand { first: false, add: vec![], remove: ids(0..2) };
-    world.fleet.frontend_said(frontend, leave, world.now);
-    world.want(frontend, false, ids(0..1), vec![]);
-    assert_eq!(world.all_republished(), [id(0)].into());
-    // It may also ask for what it wants already.
-    world.want(frontend, false, ids(2..6), vec![]);
-    let (asked, lengths) = world.republished();
-    assert_eq!(asked.values().flatten().copied().collect::<Vec<_>>(), ids(2..4));
-    assert_eq!(lengths.len(), asked.len(), "one message for a worker");
-    world.pass(Duration::from_secs(3600));
-    assert!(world.all_republished().is_empty(), "once");
-}
-
-#[test]
-fn an_always_on_instrument_is_known_to_the_first_client() {
-    let mut always = plan(&[10], Found::Nothing);
-    always.always_on = ids(0..2);
-    let mut world = World::new(always);
-    world.worker_hello(0);
-    let frontend = world.frontend_hello();
-    world.pass(PLAN_INTERVAL);
-    assert_eq!(world.carried(), [2]);
-    world.want(frontend, true, ids(1..3), vec![]);
-    assert_eq!(world.all_republished(), [id(1)].into());
-    world.want(frontend, false, vec![], ids(1..2));
-    world.want(frontend, false, ids(1..2), vec![]);
-    assert_eq!(world.all_republished(), [id(1)].into(), "and to the next");
-}
-
-#[test]
-fn a_frontend_started_again_is_sent_the_last_ticks_of_its_demand() {
-    let mut world = World::running(&[10, 10]);
-    let frontend = world.frontend_client();
-    world.want(frontend, true, ids(0..4), vec![]);
-    let pid = world.frontend_pid();
-    world.alive.remove(&pid);
-    world.fleet.exited(ProcessId::Frontend, pid, Exit::Signal(9, false), world.now);
-    world.pass(RESTART_DELAY_FIRST);
-    let next = world.frontend_hello();
-    world.want(next, true, vec![], vec![]);
-    assert!(world.all_republished().is_empty());
-    world.want(next, false, ids(0..3), vec![]);
-    assert_eq!(world.all_republished(), ids(0..3).into_iter().collect());
-}
-
-#[test]
-fn a_frontend_that_only_says_its_demand_again_is_sent_nothing() {
-    let mut world = World::running(&[10]);
-    let frontend = world.frontend_client();
-    world.want(frontend, true, ids(0..3), vec![]);
-    world.fleet.gone(frontend);
-    let again = world.frontend_hello();
-    world.want(again, true, ids(0..2), vec![]);
-    world.want(again, false, ids(2..3), vec![]);
-    assert!(world.all_republished().is_empty());
-    // But what it lets go and wants again it has forgotten.
-    world.want(again, false, vec![], ids(0..1));
-    assert_eq!(world.carried(), [2]);
-    world.want(again, false, ids(0..1), vec![]);
-    assert!(world.all_republished().is_empty(), "it is placed anew");
-    let leave = FromFrontend::Demand { first: false, add: vec![], remove: ids(1..2) };
-    world.fleet.frontend_said(again, leave, world.now);
-    world.want(again, false, ids(1..2), vec![]);
-    assert_eq!(world.all_republished(), [id(1)].into());
-}
-
-#[test]
-fn a_new_coordinator_has_last_ticks_published_for_the_frontend_it_meets() {
-    for frontend_first in [true, false] {
-        let mut world = World::new(plan(&[10], Found::Running { pid: Some(1) }));
-        let carries = as_roles(&primaries_of(0..3));
-        let carrier = Carrier { pid: 1, has: Some(Generation(40)), carries, ..Carrier::default() };
-        world.workers.insert(0, carrier);
-        if !frontend_first {
-            world.worker_hello(0);
-        }
-        let frontend = world.frontend_hello();
-        world.want(frontend, true, ids(1..2), vec![]);
-        if frontend_first {
-            world.worker_hello(0);
-        }
-        world.pass(PLAN_INTERVAL);
-        assert_eq!(world.all_republished(), [id(1)].into(), "{frontend_first}");
-    }
-}
-
-#[test]
-fn republication_is_bounded_and_ends_with_the_connection() {
-    let mut world = World::running(&[20_000, 10]);
-    let frontend = world.frontend_client();
-    world.want(frontend, true, ids(0..20_000), vec![]);
-    world.all_republished();
-    world.want(frontend, false, ids(0..20_000), vec![]);
-    assert!(world.fleet.next_deadline().is_some(), "the rest is due");
-    (0..5).for_each(|_| world.pass(PLAN_INTERVAL));
-    let (asked, lengths) = world.republished();
-    assert_eq!(asked.values().map(BTreeSet::len).sum::<usize>(), 20_000);
-    assert!(lengths.iter().all(|length| *length <= CONTROL_INSTRUMENTS_PER_MESSAGE_MAX));
-    let wish = FromFrontend::Demand { first: false, add: ids(0..20_000), remove: vec![] };
-    world.fleet.frontend_said(frontend, wish.clone(), world.now);
-    for index in 0..2 {
-        let client = world.workers[&index].client.unwrap();
-        world.fleet.gone(client);
-    }
-    world.fleet.frontend_said(frontend, wish, world.now);
-    assert!(!world.fleet.republishes(), "nobody is there to be told");
-    world.pass(PLAN_INTERVAL);
-    assert!(world.all_republished().is_empty());
-}
-
-#[test]
 fn a_found_worker_that_never_speaks_holds_the_others_up_for_a_while_only() {
     let mut found = plan(&[10, 10], Found::Nothing);
     found.connections[0].found = Found::Running { pid: Some(1) };
@@ -1094,4 +954,16 @@ proptest! {
         prop_assert_eq!(carried.len(), wanted.len().min(room));
         prop_assert_eq!(world.fleet.status(world.now, 0).waiting_for_room as usize, wanted.len() - carried.len());
     }
+}
+
+#[test]
+fn what_is_carried_is_known_until_it_is_let_go() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    assert!(world.fleet.carried().is_empty());
+    world.want(frontend, true, ids(0..4), vec![]);
+    assert_eq!(world.fleet.carried(), ids(0..4).into_iter().collect());
+    assert!(world.fleet.is_carried(&id(0)) && !world.fleet.is_carried(&id(4)));
+    world.want(frontend, false, vec![], ids(0..1));
+    assert!(!world.fleet.is_carried(&id(0)) && world.fleet.is_carried(&id(1)));
 }

@@ -1,10 +1,9 @@
 //! One connection and its worker, as the fleet keeps them.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use shm_layout::control::{ConnectionView, ConnectionWish};
-use shm_layout::{Generation, InstrumentId};
+use shm_layout::Generation;
 
 use super::standing::Verdict;
 use super::wishes::{Afterwards, Retiring};
@@ -31,8 +30,6 @@ pub(super) struct Worker {
     pub(super) of_another: Option<FirstWord>,
     /// While it says the rest of what it carried before us.
     pub(super) inheritance: Option<peers::Inheritance>,
-    /// What it is to publish once more; each was placed on it when it was put here.
-    pub(super) republish: BTreeSet<InstrumentId>,
     /// What it is fit for, as the placement knows.
     pub(super) verdict: Verdict,
     pub(super) steadiness: Steadiness,

@@ -90,6 +90,35 @@ pub(super) const OF_THE_FLEET: &[Metric<Snapshot>] = &[
         "Processes killed because they said nothing for too long.",
         |s| s.counters.hung_killed as f64,
     ),
+    gauge("qamd_depth_instruments", "Instruments in the depth segment.", |s| {
+        s.segments.depth_instruments as f64
+    }),
+    gauge("qamd_depth_room", "Instruments that the depth segment has room for beside them.", |s| {
+        s.segments.depth_room as f64
+    }),
+    gauge("qamd_qamddata_instruments", "Instruments in qamddata; 0 when there is none.", |s| {
+        s.segments.qamddata_instruments.unwrap_or(0) as f64
+    }),
+    gauge(
+        "qamd_qamddata_waiting",
+        "Instruments that wait for their turn to be added to qamddata.",
+        |s| s.segments.waiting as f64,
+    ),
+    gauge(
+        "qamd_segments_without_place",
+        "Instruments that have no place in one of the segments.",
+        |s| s.segments.without_place as f64,
+    ),
+    gauge(
+        "qamd_qamddata_damaged",
+        "1 when others have damaged qamddata, so that nothing is added to it any more.",
+        |s| flag(s.segments.damaged.is_some()),
+    ),
+    counter(
+        "qamd_qamddata_locks_freed_total",
+        "Locks of qamddata that were freed because programs had died with them.",
+        |s| s.segments.locks_freed as f64,
+    ),
     gauge("qamd_control_clients", "Control connections.", |s| s.control.clients as f64),
     counter("qamd_control_refused_total", "Control connections refused.", |s| {
         s.control.refused as f64

@@ -67,6 +67,16 @@ pub(super) const OF_A_WORKER: &[Metric<WorkerStatus>] = &[
     counter("qamd_worker_login_failures_total", "Logins that were refused or not answered.", |w| {
         w.stats.login_failures as f64
     }),
+    counter(
+        "qamd_worker_cells_total",
+        "Ticks written into shared memory for other programs.",
+        |w| w.stats.cells as f64,
+    ),
+    counter(
+        "qamd_worker_unwritten_total",
+        "Ticks that have no place there: a segment is missing, or full.",
+        |w| w.stats.unwritten as f64,
+    ),
     counter("qamd_worker_calls_refused_total", "Calls that the library did not take.", |w| {
         w.stats.calls_refused as f64
     }),

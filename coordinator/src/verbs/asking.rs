@@ -101,7 +101,7 @@ fn unanswered(places: &[FleetPaths], denied: Option<PathBuf>) -> String {
 }
 
 /// `worker simnow (pid 7)` from its held lock file.
-fn named((path, pid): &(PathBuf, Option<u32>)) -> String {
+pub(super) fn named((path, pid): &(PathBuf, Option<u32>)) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let name = stem
         .strip_prefix("worker-")
@@ -110,7 +110,10 @@ fn named((path, pid): &(PathBuf, Option<u32>)) -> String {
 }
 
 /// The places where the fleet that is meant may be.
-fn find(args: &FleetArgs) -> Result<Vec<FleetPaths>, String> {
+///
+/// # Errors
+/// What is wrong with the arguments, as a sentence.
+pub(super) fn find(args: &FleetArgs) -> Result<Vec<FleetPaths>, String> {
     let mut instance = args.instance;
     let mut runtime_dir = args.runtime_dir.clone();
     if let Some(file) = &args.config {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use shm_layout::clock::unix_ms;
+use shm_layout::shared_memory::Place;
 use shm_layout::{Date, DateError, Instance};
 
 use crate::command_line::DemoArgs;
@@ -71,6 +72,8 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
         let DemoPlan { config, files, instruments, title } = plan;
         let signals = Signals::listen().map_err(|error| format!("listening for signals failed: {error}"))?;
         let instance = config.instance;
+        let depth = start::fleet_paths(instance, None).map(|paths| paths.depth_name());
+        let segments: Vec<String> = depth.into_iter().chain(config.qamddata_name.clone()).collect();
         let coordinator = start::start(config, files, fixed(), Some(children_log)).await.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
         signals.forward(&coordinator.inbox());
         let http = coordinator.http();
@@ -93,6 +96,10 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
         let (stopped, seen) =
             tokio::join!(coordinator.run(), viewer.run(args.seconds.map(Duration::from_secs), introduce));
         stopped.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
+        // A market that never was is not to be taken for one tomorrow.
+        for name in segments {
+            Place::named(&name).remove().map_err(|error| crate::output::chain(&error))?;
+        }
         conclude(&instance, seen, style)
     })
 }

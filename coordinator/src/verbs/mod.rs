@@ -4,6 +4,7 @@ mod asking;
 mod check_config;
 mod demo;
 mod run;
+mod shm;
 mod status;
 mod wish;
 
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Verb::Enable(args) => wish::connection(&args, ConnectionWish::Enable),
         Verb::Disable(args) => wish::connection(&args, ConnectionWish::Disable),
         Verb::Reload(args) => wish::reload(&args.fleet, args.json),
+        Verb::Shm(args) => shm::shm(&args),
         Verb::CheckConfig(args) => check_config::check_config(&args),
         Verb::Demo(args) => demo::demo(&args),
     }

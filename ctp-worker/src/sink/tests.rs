@@ -1,6 +1,8 @@
 //! Callbacks in, ticks and events out.
 
-use shm_layout::{Source, TradingCalendar};
+use shm_layout::depth::{DepthOwner, DepthReader, Found, SlotFacts};
+use shm_layout::shared_memory::{Opening, Place, Sharing};
+use shm_layout::{ExchangeId, FleetPaths, Instance, Source, TradingCalendar};
 
 use super::*;
 use crate::ctp::fields::RspError;
@@ -130,86 +132,10 @@ fn the_first_tick_after_each_subscription_is_a_snapshot_and_is_told_once() {
 }
 
 impl Bench {
-    fn republish(&self, instruments: &[&str]) {
-        let ids: Vec<_> = instruments.iter().map(|id| InstrumentId::parse(id).unwrap()).collect();
-        self.sink.republish(&ids);
-    }
-
     /// What was published since the last call.
     fn take(&self) -> Vec<Tick> {
         std::mem::take(&mut *self.published.ticks.lock().unwrap())
     }
-}
-
-#[test]
-fn the_last_tick_is_published_once_more_as_a_snapshot() {
-    let bench = Bench::new(false);
-    bench.told(CtpEventKind::Connected);
-    bench.republish(&["rb2601"]);
-    assert_eq!(bench.take(), []);
-    for id in [b"rb2601", b"au2512", b"rb2601"] {
-        bench.depth(id);
-    }
-    let ticks = bench.take();
-    bench.republish(&["none", "rb2601", "au2512"]);
-    let copies = bench.take();
-    // What is a snapshot already stays as it is; the other gets the flag and nothing else.
-    let flagged = Tick { flags: ticks[2].flags | TickFlags::SNAPSHOT.0, ..ticks[2] };
-    assert!(ticks[2] != flagged);
-    assert_eq!(copies, [flagged, ticks[1]]);
-    assert_eq!(bench.counters.ticks.get(), 5);
-    // A copy does not make the next tick a snapshot, nor itself the last tick.
-    bench.depth(b"rb2601");
-    assert_eq!(bench.flags(), [false]);
-    bench.take();
-    // An acknowledgement that comes after the ticks leaves the last one known.
-    bench.subscribed("rb2601");
-    bench.republish(&["rb2601"]);
-    assert_eq!(bench.take().len(), 1);
-}
-
-#[test]
-fn the_last_tick_is_forgotten_with_its_subscription_and_its_session() {
-    let bench = Bench::new(false);
-    let request = crate::ctp::event::RequestId(1);
-    let released = InstrumentId::parse("rb2601").ok();
-    let ends = [
-        CtpEventKind::Unsubscribed { instrument: released, error: None },
-        CtpEventKind::Connected,
-        CtpEventKind::LoggedIn { request, outcome: Ok(None) },
-    ];
-    for end in ends {
-        bench.told(CtpEventKind::Connected);
-        bench.depth(b"rb2601");
-        // While the front is away, what it said last is still the latest.
-        bench.told(CtpEventKind::Disconnected { reason: 1 });
-        bench.republish(&["rb2601"]);
-        assert_eq!(bench.take().len(), 2, "{end:?}");
-        bench.told(end);
-        bench.republish(&["rb2601"]);
-        assert_eq!(bench.take(), [], "{end:?}");
-    }
-}
-
-#[test]
-fn no_copy_overtakes_a_later_tick() {
-    let bench = Bench::new(false);
-    let layout = &Layout::newest().depth;
-    let tick = |number: i32| {
-        let mut bytes = vec![0; layout.size];
-        bytes[401..407].copy_from_slice(b"rb2601");
-        bytes[220..224].copy_from_slice(&number.to_ne_bytes());
-        bench.sink.depth(&Depth::new(&bytes, layout));
-    };
-    tick(0);
-    let republish = || (0..500).for_each(|_| bench.republish(&["rb2601"]));
-    std::thread::scope(|scope| {
-        scope.spawn(republish);
-        (1..500).for_each(tick);
-    });
-    let numbers: Vec<_> = bench.take().iter().map(|tick| tick.update_millisec).collect();
-    assert_eq!(numbers.len(), 1000);
-    assert!(numbers.is_sorted());
 }
 
 #[test]
@@ -296,9 +222,8 @@ fn snapshots_are_counted_where_they_are_published() {
             bench.depth(b"rb2601");
         }
         bench.depth(b"au2512");
-        bench.republish(&["rb2601"]);
         let counted = (bench.counters.ticks.get(), bench.counters.snapshots.get());
-        assert_eq!(counted, if refuse { (0, 0) } else { (5, 3) });
+        assert_eq!(counted, if refuse { (0, 0) } else { (4, 2) });
     }
 }
 
@@ -334,7 +259,6 @@ fn a_closed_path_publishes_nothing() {
     bench.take();
     bench.sink.close();
     bench.depth(b"rb2601");
-    bench.republish(&["rb2601"]);
     assert_eq!((bench.take(), bench.counters.ticks.get()), (vec![], 1));
 }
 
@@ -348,4 +272,154 @@ fn a_front_that_hangs_up_again_and_again_is_told_of_once() {
     let told: Vec<_> =
         std::iter::from_fn(|| bench.events.try_recv()).map(|event| event.kind).collect();
     assert_eq!(told, [gone(1), gone(2), CtpEventKind::Connected, gone(2)]);
+}
+
+/// A depth segment of a test's own.
+struct Segment {
+    paths: FleetPaths,
+    owner: DepthOwner,
+}
+
+impl Segment {
+    fn new(name: &str) -> Self {
+        let name = format!("sink{}-{name}", std::process::id());
+        let paths =
+            FleetPaths::new(Instance::parse(&name).unwrap(), "/tmp/nowhere".into()).unwrap();
+        let owner = Self::made(&paths);
+        Self { paths, owner }
+    }
+
+    fn made(paths: &FleetPaths) -> DepthOwner {
+        let sharing = Sharing { mode: 0o640, group: None };
+        let place = Place::named(&paths.depth_name());
+        let (mut owner, _) = DepthOwner::open(&place, 8, sharing).unwrap();
+        let facts = SlotFacts {
+            exchange: ExchangeId::SHFE,
+            volume_multiple: 10,
+            price_tick: 1.0,
+            product_class: 1,
+        };
+        for id in ["rb2601", "au2512"] {
+            owner.add(&InstrumentId::parse(id).unwrap(), &facts).unwrap();
+        }
+        owner
+    }
+
+    fn writer(&self) -> CellWriter {
+        CellWriter::open(&self.paths).unwrap().0
+    }
+
+    /// The millisecond and the volume of what the segment holds.
+    fn holds(&self, id: &str) -> Option<(i32, i32)> {
+        let reader = DepthReader::open(&Place::named(&self.paths.depth_name())).unwrap();
+        match reader.read(reader.find(&InstrumentId::parse(id).unwrap()).unwrap()) {
+            Found::Latest(tick) => Some((tick.update_millisec, tick.volume)),
+            Found::Nothing => None,
+            Found::Busy => panic!("nobody writes"),
+        }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        Place::named(&self.paths.depth_name()).remove().unwrap();
+    }
+}
+
+impl Bench {
+    fn own(&self, gained: &[&str], given_up: &[&str]) {
+        let ids = |ids: &[&str]| -> Vec<_> {
+            ids.iter().map(|id| InstrumentId::parse(id).unwrap()).collect()
+        };
+        self.sink.set_own(&ids(gained), &ids(given_up));
+    }
+
+    fn tick(&self, id: &[u8], millisec: i32, volume: i32) {
+        let layout = &Layout::newest().depth;
+        let mut bytes = vec![0; layout.size];
+        bytes[401..401 + id.len()].copy_from_slice(id);
+        bytes[220..224].copy_from_slice(&millisec.to_ne_bytes());
+        bytes[136..140].copy_from_slice(&volume.to_ne_bytes());
+        self.sink.depth(&Depth::new(&bytes, layout));
+    }
+}
+
+#[test]
+fn only_what_is_its_own_is_written_and_at_once() {
+    let segment = Segment::new("own");
+    let bench = Bench::new(false);
+    bench.told(CtpEventKind::Connected);
+    bench.own(&["au2512"], &[]);
+    bench.tick(b"au2512", 1, 10);
+    assert_eq!(bench.counters.unwritten.get(), 1, "there is no segment yet");
+    assert!(bench.sink.need_cells());
+    bench.sink.set_cells(segment.writer());
+    assert!(!bench.sink.need_cells());
+    bench.tick(b"rb2601", 2, 20);
+    bench.tick(b"au2512", 3, 30);
+    assert_eq!((segment.holds("rb2601"), segment.holds("au2512")), (None, Some((3, 30))));
+    bench.own(&["rb2601"], &["au2512"]);
+    assert_eq!(segment.holds("rb2601"), Some((2, 20)), "what it has seen is written at once");
+    bench.tick(b"rb2601", 4, 40);
+    bench.tick(b"au2512", 5, 50);
+    assert_eq!((segment.holds("rb2601"), segment.holds("au2512")), (Some((4, 40)), Some((3, 30))));
+    assert_eq!((bench.counters.cells.get(), bench.counters.ticks.get()), (3, 5));
+}
+
+#[test]
+fn who_takes_over_from_a_faster_one_waits_until_it_has_caught_up() {
+    let segment = Segment::new("behind");
+    let faster = Bench::new(false);
+    faster.sink.set_cells(segment.writer());
+    faster.own(&["rb2601"], &[]);
+    faster.tick(b"rb2601", 3, 30);
+    let slower = Bench::new(false);
+    slower.sink.set_cells(segment.writer());
+    slower.tick(b"rb2601", 1, 10);
+    faster.own(&[], &["rb2601"]);
+    slower.own(&["rb2601"], &[]);
+    assert_eq!(segment.holds("rb2601"), Some((3, 30)));
+    slower.tick(b"rb2601", 2, 20);
+    assert_eq!(segment.holds("rb2601"), Some((3, 30)), "readers never see it go back");
+    slower.tick(b"rb2601", 3, 30);
+    slower.tick(b"rb2601", 4, 40);
+    assert_eq!(segment.holds("rb2601"), Some((4, 40)));
+    // Whatever its front says from here on is the truth.
+    slower.tick(b"rb2601", 5, 5);
+    assert_eq!(segment.holds("rb2601"), Some((5, 5)));
+}
+
+#[test]
+fn another_segment_in_its_place_is_written_from_the_next_look_on() {
+    let mut segment = Segment::new("again");
+    let bench = Bench::new(false);
+    bench.sink.set_cells(segment.writer());
+    bench.own(&["rb2601"], &[]);
+    bench.tick(b"rb2601", 1, 10);
+    // One of another version, as it were: it is put away, and retired.
+    let place = Place::named(&segment.paths.depth_name());
+    let (owner, opening) =
+        DepthOwner::open(&place, 100_000, Sharing { mode: 0o640, group: None }).unwrap();
+    assert!(matches!(opening, Opening::Replaced(_)), "{opening:?}");
+    drop(owner);
+    segment.owner = Segment::made(&segment.paths);
+    assert_eq!(segment.holds("rb2601"), None);
+    assert!(bench.sink.need_cells());
+    bench.sink.set_cells(segment.writer());
+    bench.tick(b"rb2601", 2, 20);
+    assert_eq!(segment.holds("rb2601"), Some((2, 20)));
+    // What is learned later is found with the next look.
+    bench.own(&["new01"], &[]);
+    bench.tick(b"new01", 1, 10);
+    assert_eq!(bench.counters.unwritten.get(), 1);
+    let facts = SlotFacts {
+        exchange: ExchangeId::UNKNOWN,
+        volume_multiple: 0,
+        price_tick: f64::NAN,
+        product_class: 0,
+    };
+    segment.owner.add(&InstrumentId::parse("new01").unwrap(), &facts).unwrap();
+    assert!(!bench.sink.need_cells());
+    bench.tick(b"new01", 2, 20);
+    assert_eq!(segment.holds("new01"), Some((2, 20)));
 }

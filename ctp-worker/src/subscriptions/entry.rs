@@ -117,10 +117,11 @@ impl FrontSide {
 // === impl Entry ===
 
 impl Entry {
-    pub(super) const fn new(role: CarryRole) -> Self {
+    /// Wanted from now on, and carried without being its primary until that is said.
+    pub(super) const fn new() -> Self {
         Self {
             wanted: true,
-            role,
+            role: CarryRole::Standby,
             front: FrontSide::Nothing,
             pending: Pending::Nothing,
             attempts: 0,

@@ -113,16 +113,21 @@ impl Bench {
 }
 
 #[test]
-fn an_instrument_wanted_again_before_it_was_let_go_is_known_as_such() {
+fn an_instrument_wanted_again_before_it_was_let_go_simply_stays() {
     let mut bench = Bench::ready(10);
     bench.assign(whole(1, &["a1", "b1"]));
     assert_eq!(bench.call_within(CALLS_APART), subscribe(&["a1", "b1"]));
-    assert_eq!(bench.subscriptions.take_returned(), []);
+    let primary_of = |gained: &[&str], given_up: &[&str]| RoleChanges {
+        gained: ids(gained),
+        given_up: ids(given_up),
+    };
+    assert_eq!(bench.subscriptions.take_role_changes(), primary_of(&["a1", "b1"], &[]));
     bench.assign(change(2, &[], &["a1"]));
+    assert_eq!(bench.subscriptions.take_role_changes(), primary_of(&[], &["a1"]));
     // The release waits for its grace; the front never hears of it.
     bench.assign(change(3, &["a1", "b1", "c1"], &[]));
-    assert_eq!(bench.subscriptions.take_returned(), ids(&["a1"]));
-    assert_eq!(bench.subscriptions.take_returned(), []);
+    assert_eq!(bench.subscriptions.take_role_changes(), primary_of(&["a1", "c1"], &[]));
+    assert_eq!(bench.subscriptions.take_role_changes(), RoleChanges::default());
     assert_eq!(bench.call_within(CALLS_APART), subscribe(&["c1"]));
 }
 

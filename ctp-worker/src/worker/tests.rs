@@ -7,6 +7,7 @@ use shm_layout::{Date, Epoch, Generation, ShanghaiTime, TradingCalendar};
 
 use super::*;
 use crate::ctp::event::Link;
+use crate::limits::ASSIGNED_INSTRUMENTS_MAX;
 use crate::retry_pace::RetryPace;
 use crate::session::SessionSettings;
 
@@ -14,6 +15,8 @@ use crate::session::SessionSettings;
 #[derive(Debug, Default)]
 struct Notes {
     calls: Vec<String>,
+    /// Whose cells are to be written.
+    own: Vec<String>,
     code: i32,
 }
 
@@ -41,9 +44,12 @@ impl Front for Notes {
         self.note(format!("unsubscribe {}", listed(instruments)))
     }
 
-    fn republish(&mut self, instruments: &[InstrumentId]) {
-        self.calls.push(format!("republish {}", listed(instruments)));
+    fn set_own(&mut self, changes: &RoleChanges) {
+        let RoleChanges { gained, given_up } = changes;
+        self.own.push(format!("+[{}] -[{}]", listed(gained), listed(given_up)));
     }
+
+    fn refresh_cells(&mut self) {}
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -258,20 +264,29 @@ fn what_goes_wrong_is_counted() {
 }
 
 #[test]
-fn last_ticks_are_published_again_for_what_is_assigned() {
+fn cells_are_its_own_from_the_assignment_that_says_so() {
     let mut bench = Bench::new();
     bench.assign(1, &["a1", "b1"]);
+    bench.assign(2, &["b1", "c1"]);
+    let standby = Assignment::Change {
+        generation: Generation(3),
+        after: Generation(2),
+        add: vec![Carry::standby(id("b1")), Carry::standby(id("d1"))],
+        remove: vec![],
+    };
+    bench.worker.assign(bench.now, standby).unwrap();
+    let too_large = Assignment::Whole {
+        generation: Generation(4),
+        instruments: (0..=ASSIGNED_INSTRUMENTS_MAX)
+            .map(|n| Carry::primary(id(&format!("x{n}"))))
+            .collect(),
+    };
+    assert!(bench.worker.assign(bench.now, too_large).is_err());
+    // The session's end changes nothing, and what was refused for its size has released what it did not name.
     bench.say(CtpEventKind::Connected);
-    bench.accept(1);
-    assert_eq!(bench.after(0), ["login 1", "subscribe a1 b1"]);
-    bench.say(CtpEventKind::Ticking { instrument: id("a1") });
-    bench.worker.republish(bench.now, &[id("a1"), id("b1"), id("c1")]);
-    assert_eq!(bench.worker.next_deadline(), Some(bench.now));
-    assert_eq!(bench.after(0), ["republish a1 b1"]);
-    // What is on its way out is not.
-    bench.assign(2, &["b1"]);
-    bench.worker.republish(bench.now, &[id("a1")]);
-    assert_eq!(bench.after(100), Vec::<String>::new());
+    bench.say(CtpEventKind::Disconnected { reason: 1 });
+    let own = ["+[a1 b1] -[]", "+[c1] -[a1]", "+[] -[b1]", "+[] -[c1]"];
+    assert_eq!(bench.worker.front.own, own);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! 0                header, one page
 //! index_offset     index_entries words
-//! slots_offset     slot_capacity slots of SLOT_BYTES: head (128), tick A (512), tick B (512)
+//! slots_offset     slot_capacity slots of SLOT_BYTES: head (192), tick A (512), tick B (512)
 //! ```
 
 use crate::instrument_id::InstrumentId;
@@ -80,16 +80,19 @@ pub mod slot {
     pub const PRICE_TICK: u64 = 112;
     /// The product's class as in `qamddata`; 0 when unknown.
     pub const PRODUCT_CLASS: u64 = 120;
+    /// Since when the fleet has carried the instrument without a break: nanoseconds since 1970-01-01 UTC; 0 while it does not,
+    /// and what the slot holds is old.
+    pub const CARRIED_SINCE: u64 = 128;
     /// The room of ticks with an even sequence.
-    pub const TICK_EVEN: u64 = 128;
+    pub const TICK_EVEN: u64 = 192;
     /// The room of ticks with an odd one.
-    pub const TICK_ODD: u64 = 640;
+    pub const TICK_ODD: u64 = 704;
 }
 
 /// Bytes of the header.
 pub const HEADER_BYTES: u64 = 4096;
 /// Bytes of a slot.
-pub const SLOT_BYTES: u64 = 1152;
+pub const SLOT_BYTES: u64 = 1216;
 
 /// Slots of the smallest segment: room for what is learned during the day.
 pub const SLOT_CAPACITY_MIN: usize = 1 << 16;

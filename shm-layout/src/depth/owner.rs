@@ -158,6 +158,26 @@ impl DepthOwner {
         self.used == 0
     }
 
+    /// How many more there is room for.
+    #[must_use]
+    pub const fn room(&self) -> u64 {
+        self.sizes.slot_capacity - self.used
+    }
+
+    /// The instrument of a slot.
+    #[must_use]
+    pub fn instrument(&self, slot: SlotIndex) -> Option<InstrumentId> {
+        let at = self.sizes.slot_offset(u64::from(slot.0)) + slot::INSTRUMENT;
+        let id = self.memory.bytes_at::<{ InstrumentId::CAPACITY }>(at)?;
+        InstrumentId::from_bytes(&id).ok()
+    }
+
+    /// Where in `qamddata` a slot's instrument was said to have its fields; 0 for nowhere.
+    #[must_use]
+    pub fn cells(&self, slot: SlotIndex) -> u64 {
+        self.slot_field(slot, slot::CELLS).load(Ordering::Relaxed)
+    }
+
     /// The slot of an instrument.
     #[must_use]
     pub fn find(&self, id: &InstrumentId) -> Option<SlotIndex> {
@@ -210,6 +230,18 @@ impl DepthOwner {
     /// Says where in `qamddata` an instrument's fields lie; 0 for nowhere.
     pub fn set_cells(&self, slot: SlotIndex, offset: u64) {
         self.slot_field(slot, slot::CELLS).store(offset, Ordering::Release);
+    }
+
+    /// Says since when the fleet has carried an instrument: nanoseconds since 1970-01-01 UTC; 0 that it does not.
+    pub fn set_carried(&self, slot: SlotIndex, since_unix_ns: i64) {
+        let since = since_unix_ns.cast_unsigned();
+        self.slot_field(slot, slot::CARRIED_SINCE).store(since, Ordering::Release);
+    }
+
+    /// True when an instrument was said to be carried.
+    #[must_use]
+    pub fn is_carried(&self, slot: SlotIndex) -> bool {
+        self.slot_field(slot, slot::CARRIED_SINCE).load(Ordering::Relaxed) != 0
     }
 
     /// Says which `qamddata` segment the slots' cells lie in, by name and inode; an empty name and 0 for none. Where that

@@ -52,6 +52,8 @@ pub struct SlotHead {
     pub ticks: u64,
     /// Where in `qamddata` its fields lie.
     pub cells: Option<u64>,
+    /// Since when the fleet has carried it: nanoseconds since 1970-01-01 UTC. `None` while it does not.
+    pub carried_since_ns: Option<i64>,
 }
 
 /// The depth segment, mapped for reading.
@@ -140,6 +142,11 @@ impl DepthReader {
             exchange: ExchangeId::from_bytes(trimmed(&exchange)).unwrap_or_default(),
             ticks: self.memory.at(at + slot::SEQUENCE)?,
             cells: self.memory.at(at + slot::CELLS).filter(|offset| *offset != 0),
+            carried_since_ns: self
+                .memory
+                .at(at + slot::CARRIED_SINCE)
+                .filter(|since| *since != 0)
+                .map(u64::cast_signed),
         })
     }
 

@@ -151,6 +151,22 @@ impl Place {
         }
     }
 
+    /// Removes the segment and what lies beside it, but for the lock of its owner. Whoever has it mapped keeps what there is.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn remove(&self) -> Result<(), PlaceError> {
+        for path in [&self.path, &self.quarantine()] {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed("removing", error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Sets mode and group of the segment.
     ///
     /// # Errors

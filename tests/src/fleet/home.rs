@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use shm_layout::shared_memory::Place;
 use shm_layout::{FleetPaths, Instance};
 
 use super::guardian;
@@ -66,6 +67,12 @@ impl Home {
         path
     }
 
+    /// The names in shared memory of the segments of a fleet of this name: depth, and `qamddata`.
+    #[must_use]
+    pub fn segments(&self) -> [String; 2] {
+        [self.fleet_paths().depth_name(), format!("{}_data", self.instance)]
+    }
+
     /// Where a fleet of this name keeps its files.
     ///
     /// # Panics
@@ -80,5 +87,9 @@ impl Drop for Home {
     fn drop(&mut self) {
         // A test that failed may have left processes that still write here; nothing can be said about it now.
         drop(std::fs::remove_dir_all(&self.dir));
+        // Segments outlive their fleet, as readers that have them mapped want it.
+        for name in self.segments() {
+            drop(Place::named(&name).remove());
+        }
     }
 }

@@ -41,6 +41,7 @@ impl FleetPlan {
             "websocket_host": "127.0.0.1",
             "websocket_port": 0,
             "http_port": 0,
+            "qamddata_name": format!("{}_data", home.instance()),
             "load_balance_strategy": "round_robin",
             "ctp_library": binaries::simulated_library(),
         });

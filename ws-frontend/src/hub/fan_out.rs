@@ -4,8 +4,8 @@
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use shm_layout::Tick;
 use shm_layout::control::FrontendStats;
+use shm_layout::{InstrumentId, Tick};
 
 use super::{Hub, Peer, SessionId, touch};
 use crate::interests::SessionIndex;
@@ -39,6 +39,39 @@ enum Turn {
 }
 
 impl<P: Peer> Hub<P> {
+    /// True when ticks of shared memory would help: instruments are wanted of which none was seen, or with `again`, were
+    /// looked for before.
+    #[must_use]
+    pub fn has_unseen(&self, again: bool) -> bool {
+        if again { !self.unseen.is_empty() } else { self.unseen.has_fresh() }
+    }
+
+    /// Looks for instruments that are wanted and of which no tick was seen: the newly wanted ones, or with `again` some of those
+    /// that were looked for before. What is found goes to those who want it.
+    pub fn look_for_unseen(
+        &mut self,
+        again: bool,
+        now: Instant,
+        latest: impl Fn(&InstrumentId) -> Option<Box<Tick>>,
+    ) {
+        let looked_for = if again { self.unseen.take_some() } else { self.unseen.take_fresh() };
+        for instrument in looked_for {
+            let Some(number) = self.book.find(&instrument) else { continue };
+            let wanted = !self.interests.sessions_of(number).is_empty();
+            if !wanted || self.book.latest(number).is_some() {
+                continue;
+            }
+            match latest(&instrument).map(|tick| self.book.seed(&tick)) {
+                Some(Recorded::First(number)) => {
+                    self.universe.saw(instrument);
+                    self.list_reply = None;
+                    self.fan_out(number, now);
+                }
+                _ => self.unseen.put_back(instrument),
+            }
+        }
+    }
+
     /// A tick of the ring: into the book, and towards every client that wants its instrument. True when one did.
     pub fn take_tick(&mut self, tick: &Tick, now: Instant) -> bool {
         self.stats.ticks += 1;

@@ -28,6 +28,7 @@ use crate::protocol::frame::{CloseCode, push_close};
 use crate::quote_book::{InstrumentIndex, QuoteBook};
 use crate::session::Session;
 use crate::universe::Universe;
+use crate::unseen::Unseen;
 use table::Table;
 
 /// A session's place in the hub; given anew after the session is gone.
@@ -41,6 +42,7 @@ pub struct Hub<P> {
     interests: Interests,
     sessions: Table<Session<P>>,
     demand: Demand,
+    unseen: Unseen,
     universe: Universe,
     stats: FrontendStats,
     /// Ticks come faster than they can be sent; see [`Hub::fall_behind`].
@@ -67,6 +69,7 @@ impl<P: Peer> Hub<P> {
             interests: Interests::default(),
             sessions: Table::default(),
             demand: Demand::default(),
+            unseen: Unseen::default(),
             universe: Universe::default(),
             stats: FrontendStats::default(),
             behind: false,

@@ -135,6 +135,9 @@ impl<P: Peer> Hub<P> {
                 Added::Further => {}
             }
             fresh.push(number);
+            if self.book.latest(number).is_none() {
+                self.unseen.add(*instrument);
+            }
         }
         self.reply(index, &Reply::Subscribed(instruments.len()), at);
         self.show_latest(index, &fresh, at.now);

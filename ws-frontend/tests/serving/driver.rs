@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use qamd_ws_frontend::bell::Bell;
 use qamd_ws_frontend::driver::{Channels, Driver, DriverError, Task};
+use qamd_ws_frontend::latest_ticks::LatestTicks;
 use qamd_ws_frontend::listener::TurnedAway;
 use shm_layout::Tick;
 use shm_layout::ring::{Drained, RingError, TickSource, WakeReader, remove_remains};
@@ -35,7 +36,8 @@ async fn outcome_without(gone: Task, while_asleep: bool) -> Result<(), DriverErr
     let turned_away = Rc::new(TurnedAway::default());
     let channels = Channels { inputs, from_coordinator, to_coordinator, stop, turned_away };
     let listener = tokio::spawn(std::future::pending::<()>());
-    let driver = Driver::new(Empty, bell, channels, listener.abort_handle());
+    let driver =
+        Driver::new(Empty, LatestTicks::of(&paths), bell, channels, listener.abort_handle());
     let mut ends = (Some(to_hub), Some(from_control), Some(ring_stop));
     let dies = async {
         if while_asleep {
@@ -81,7 +83,8 @@ async fn a_listener_that_is_gone_is_noticed_though_its_channel_stays_open() {
     let turned_away = Rc::new(TurnedAway::default());
     let channels = Channels { inputs, from_coordinator, to_coordinator, stop, turned_away };
     let listener = tokio::spawn(std::future::pending::<()>());
-    let driver = Driver::new(Empty, bell, channels, listener.abort_handle());
+    let driver =
+        Driver::new(Empty, LatestTicks::of(&paths), bell, channels, listener.abort_handle());
     listener.abort();
     let outcome = within("the driver's end", driver.run()).await;
     assert!(matches!(outcome, Err(DriverError::TaskGone(Task::Listener))), "{outcome:?}");
@@ -100,7 +103,8 @@ async fn told_to_stop_it_stops_though_who_told_it_is_gone() {
     let turned_away = Rc::new(TurnedAway::default());
     let channels = Channels { inputs, from_coordinator, to_coordinator, stop, turned_away };
     let listener = tokio::spawn(std::future::pending::<()>());
-    let driver = Driver::new(Empty, bell, channels, listener.abort_handle());
+    let driver =
+        Driver::new(Empty, LatestTicks::of(&paths), bell, channels, listener.abort_handle());
     ring_stop.send(()).await.unwrap();
     drop(ring_stop);
     within("the driver's end", driver.run()).await.unwrap();

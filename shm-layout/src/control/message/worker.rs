@@ -168,15 +168,33 @@ pub enum Assignment {
     },
 }
 
+// === impl Assignment ===
+
+impl Assignment {
+    /// What it says to carry.
+    #[must_use]
+    pub fn carried(&self) -> &[Carry] {
+        match self {
+            Self::Whole { instruments, .. } => instruments,
+            Self::Change { add, .. } => add,
+        }
+    }
+
+    /// What it names to be released.
+    #[must_use]
+    pub fn released(&self) -> &[InstrumentId] {
+        match self {
+            Self::Whole { .. } => &[],
+            Self::Change { remove, .. } => remove,
+        }
+    }
+}
+
 /// Coordinator to worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {
     /// Carry this.
     Assign(Assignment),
-    /// Publish the last tick of these instruments once more, flagged [`crate::TickFlags::SNAPSHOT`]: somebody wants them
-    /// who has not seen it. Instruments that have not ticked in this session are passed over; CTP's own snapshot is on
-    /// its way to them.
-    Republish(Vec<InstrumentId>),
     /// Publish what is under way and end.
     Stop,
 }
@@ -230,4 +248,8 @@ pub struct WorkerStats {
     pub login_failures: u64,
     /// Calls that the library did not take.
     pub calls_refused: u64,
+    /// Ticks written into the cells of the instruments of which it is the primary.
+    pub cells: u64,
+    /// Ticks of such instruments that have no cells: the segment is missing, or has no room for them.
+    pub unwritten: u64,
 }

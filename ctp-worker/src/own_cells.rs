@@ -1,0 +1,102 @@
+//! The cells that this worker writes: those of the instruments of which it is the primary.
+//!
+//! An instrument's cells have one writer at a time, so a worker writes them from the assignment that makes it the primary
+//! to the one that makes another so. Whoever becomes the primary may be behind what the cells hold, since brokers' fronts differ;
+//! until it has caught up, or the cells have not moved for a while, it leaves them as they are: readers never see an
+//! instrument go back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shm_layout::cells::{Cell, CellWriter};
+use shm_layout::limits::MERGE_LATE_NS;
+use shm_layout::{InstrumentId, Tick};
+
+use crate::counters::Counters;
+
+/// Writes an instrument's latest tick where everybody can read it.
+#[derive(Debug)]
+pub struct OwnCells {
+    /// `None` until the coordinator has made the segments.
+    writer: Option<CellWriter>,
+    own: HashMap<InstrumentId, Own>,
+    counters: Arc<Counters>,
+}
+
+/// An instrument of which this worker is the primary.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    /// `None` where the segments have no place for it.
+    cell: Option<Cell>,
+    caught_up: bool,
+}
+
+// === impl OwnCells ===
+
+impl OwnCells {
+    /// No segments and no instruments yet.
+    #[must_use]
+    pub fn new(counters: Arc<Counters>) -> Self {
+        Self { writer: None, own: HashMap::new(), counters }
+    }
+
+    /// True when the segments are to be opened, for the first time or anew.
+    #[must_use]
+    pub fn need_opening(&self) -> bool {
+        self.writer.as_ref().is_none_or(CellWriter::is_outdated)
+    }
+
+    /// Takes the segments; gives those that were used until now, to be closed where nobody waits for it.
+    pub fn opened(&mut self, writer: CellWriter) -> Option<CellWriter> {
+        for (instrument, own) in &mut self.own {
+            *own = Own { cell: writer.find(instrument), caught_up: false };
+        }
+        self.writer.replace(writer)
+    }
+
+    /// Looks for the places of instruments that had none.
+    pub fn look_again(&mut self) {
+        let Some(writer) = &self.writer else { return };
+        for (instrument, own) in self.own.iter_mut().filter(|(_, own)| own.cell.is_none()) {
+            own.cell = writer.find(instrument);
+        }
+    }
+
+    /// This worker is an instrument's primary from here on. What it knows of it is written at once.
+    pub fn take(&mut self, instrument: InstrumentId, last: Option<&Tick>) {
+        let cell = self.writer.as_ref().and_then(|writer| writer.find(&instrument));
+        self.own.insert(instrument, Own { cell, caught_up: false });
+        if let Some(last) = last {
+            self.write(&instrument, last);
+        }
+    }
+
+    /// Another may be an instrument's primary from here on.
+    pub fn give_up(&mut self, instrument: &InstrumentId) {
+        self.own.remove(instrument);
+    }
+
+    /// Writes a tick, if the instrument is this worker's.
+    pub fn write(&mut self, instrument: &InstrumentId, tick: &Tick) {
+        let Some(own) = self.own.get_mut(instrument) else { return };
+        let (Some(writer), Some(cell)) = (&self.writer, &mut own.cell) else {
+            self.counters.unwritten.add_one();
+            return;
+        };
+        if !own.caught_up {
+            if writer.latest(cell).is_some_and(|kept| is_ahead(&kept, tick)) {
+                return;
+            }
+            own.caught_up = true;
+        }
+        writer.write(cell, tick);
+        self.counters.cells.add_one();
+    }
+}
+
+/// True when what the cells hold is later than a tick, and came so recently that its writer may still be the faster one.
+fn is_ahead(kept: &Tick, tick: &Tick) -> bool {
+    let time = |tick: &Tick| (tick.trading_day, tick.exchange_time_ns, tick.volume);
+    time(kept) > time(tick)
+        && tick.receive_time_ns.saturating_sub(kept.receive_time_ns) < MERGE_LATE_NS
+}

@@ -1,0 +1,46 @@
+//! The latest ticks that shared memory holds, for instruments of which this process has seen none yet.
+
+use shm_layout::depth::{DepthReader, Found};
+use shm_layout::shared_memory::Place;
+use shm_layout::{FleetPaths, InstrumentId, Tick};
+
+/// The depth segment, opened when it is first needed and anew when another has taken its place.
+#[derive(Debug)]
+pub struct LatestTicks {
+    place: Place,
+    reader: Option<DepthReader>,
+}
+
+// === impl LatestTicks ===
+
+impl LatestTicks {
+    /// Those of a fleet.
+    #[must_use]
+    pub fn of(paths: &FleetPaths) -> Self {
+        Self { place: Place::named(&paths.depth_name()), reader: None }
+    }
+
+    /// Looks whether the segment is still the one that stands there; to be called before a round of [`Self::get`]. False
+    /// while there is none.
+    pub fn refresh(&mut self) -> bool {
+        if !self.reader.as_ref().is_some_and(DepthReader::is_current) {
+            // The coordinator makes it before it starts anybody; where it is missing or of another version, clients see
+            // a price with the next tick.
+            self.reader = DepthReader::open(&self.place).ok();
+        }
+        self.reader.is_some()
+    }
+
+    /// The latest tick of an instrument that the fleet carries. What it does not carry may have been left there long ago.
+    #[must_use]
+    pub fn get(&self, instrument: &InstrumentId) -> Option<Box<Tick>> {
+        let reader = self.reader.as_ref()?;
+        let slot = reader.find(instrument)?;
+        reader.head(slot)?.carried_since_ns?;
+        match reader.read(slot) {
+            Found::Latest(tick) => Some(tick),
+            // One that is overtaken all the time is about to come by itself.
+            Found::Nothing | Found::Busy => None,
+        }
+    }
+}
