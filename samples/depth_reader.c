@@ -8,6 +8,8 @@
  * --seconds it goes on: a line whenever one of them has had a tick, and a segment that is replaced is opened anew.
  * Exit: 0 done, 1 a fault or an instrument that is not there, 2 usage, 3 not ready: there is no such segment (yet).
  */
+#define _POSIX_C_SOURCE 200809L /* nanosleep, also with -std=c11; the header needs no such thing */
+
 #include "qamd_depth.h"
 
 #include <inttypes.h>

@@ -63,11 +63,14 @@ enum Outcome : int { kDone = 0, kThere = 1, kFull = 2, kFailed = 3 };
 
 // Boost 1.78 and later make mutexes that throw in whoever comes after a holder that died. With these, such a one waits until
 // the watch has freed the mutex, whatever Boost this was built with.
-bool make_mutex(char* at, int type) {
+bool make_mutex(char* at, bool recursive) {
     pthread_mutexattr_t attributes;
     if (pthread_mutexattr_init(&attributes) != 0) return false;
-    bool made = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0 &&
-                pthread_mutexattr_settype(&attributes, type) == 0;
+    bool made = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0;
+    // Left alone otherwise, as Boost does: naming even the default changes what the mutex says of itself.
+    if (recursive) {
+        made = made && pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE) == 0;
+    }
     if (made) {
         std::memset(at, 0, sizeof(pthread_mutex_t));
         made = pthread_mutex_init(reinterpret_cast<pthread_mutex_t*>(at), &attributes) == 0;
@@ -85,8 +88,8 @@ int qamddata_make(char* base, std::size_t bytes, std::uint64_t* map_offset) noex
     try {
         auto* manager = new (base + kManagerOffset) Manager(bytes - kManagerOffset);
         Map* map = manager->construct<Map>("InsMap")(CharArrayComparer(), manager);
-        if (!make_mutex(base + kAllocatorMutex, PTHREAD_MUTEX_DEFAULT)) return kFailed;
-        if (!make_mutex(base + kIndexMutex, PTHREAD_MUTEX_RECURSIVE)) return kFailed;
+        if (!make_mutex(base + kAllocatorMutex, false)) return kFailed;
+        if (!make_mutex(base + kIndexMutex, true)) return kFailed;
         *map_offset = static_cast<std::uint64_t>(reinterpret_cast<char*>(map) - base);
         std::uint32_t status = kInitialised;
         std::memcpy(base, &status, sizeof status);

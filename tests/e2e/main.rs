@@ -18,6 +18,7 @@ mod redundancy;
 mod refusals;
 mod reload;
 mod scripts;
+mod shm;
 mod slow_client;
 mod staleness;
 mod stopping;

@@ -22,6 +22,7 @@ use shm_layout::QualifiedId;
 use crate::command_line::{ShmArgs, ShmGetArgs, ShmRemoveArgs, ShmVerb};
 use crate::output::{Style, complain_text, say};
 use crate::verbs::EXIT_USAGE;
+use health::State;
 use segments::Segments;
 use viewing::Open;
 
@@ -63,10 +64,14 @@ fn get(args: &ShmGetArgs) -> Result<ExitCode, String> {
     let depth = open.depth.as_ref().err();
     let qamddata = open.qamddata.as_ref().and_then(|open| open.as_ref().err());
     if args.json {
-        let answer = json!({"unusable": {"depth": depth, "qamddata": qamddata}, "instruments": views});
+        let answer =
+            json!({"unusable": {"depth": depth, "qamddata": qamddata}, "instruments": views});
         say(&format!("{answer:#}\n"));
     } else {
-        let why = |state| format!("the segment is {}", health_text::state(state).0);
+        let why = |state| match state {
+            &State::NotThere => "the segment is not there; it is made when the fleet starts".into(),
+            other => format!("the segment is {}", health_text::state(other).0),
+        };
         let no_qamddata = match open.qamddata {
             None => Some("this fleet has none".to_owned()),
             Some(_) => qamddata.map(why),

@@ -1,7 +1,7 @@
 //! Whether a segment is sound: every word of its structure, checked as bytes that anybody may have damaged (pure).
 //!
 //! Boost follows every link it finds and believes every size, so what it is given must hold together as a whole: the chain of
-//! blocks ([`blocks`]), the four red-black trees ([`tree`]) and what their nodes hold ([`objects`], [`entries`]). Each block
+//! blocks (`blocks`), the four red-black trees (`tree`) and what their nodes hold (`objects`, `entries`). Each block
 //! start is known before the first link is followed, and each can be claimed by one node only; that is what ends every walk.
 //!
 //! Blocks that are allocated and belong to nothing are no damage: an insertion was cut off before its end. The prices and the
@@ -25,6 +25,10 @@ use entries::Entries;
 pub use entries::find;
 use objects::Objects;
 use tree::{Tree, target, walk};
+
+/// A mutex's kind has this bit when it was asked for as a plain one: it is taken without the processor's transactions. The bit
+/// beside it, which asks for them, is refused: on a processor without, it ends whoever takes the mutex.
+const KIND_NO_ELISION: u32 = 0x200;
 
 /// A segment whose structure Boost can be trusted with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +159,8 @@ fn check_header<W: Words + ?Sized>(words: &W) -> Result<(), Damage> {
         ("index's mutex's kind", INDEX_MUTEX, mutex::KIND_SHARED | mutex::KIND_RECURSIVE),
     ] {
         let at = at + mutex::KIND;
-        must(field, at, (half(words, at) & !mutex::KIND_ROBUST).into(), kind.into())?;
+        let tolerated = mutex::KIND_ROBUST | KIND_NO_ELISION;
+        must(field, at, (half(words, at) & !tolerated).into(), kind.into())?;
     }
     let state = |at| (half(words, at + mutex::LOCK), half(words, at + mutex::OWNER));
     match state(ALLOCATOR_MUTEX) {

@@ -14,6 +14,7 @@ use shm_layout::control::{
     WorkerProcess, connect,
 };
 use shm_layout::ring::remove_remains;
+use shm_layout::shared_memory::Place;
 use shm_layout::{FleetPaths, version};
 
 use super::home::Home;
@@ -273,8 +274,8 @@ impl Fleet {
     /// Stops the fleet as an operator does and looks whether anything was left behind.
     ///
     /// # Panics
-    /// When the coordinator's exit code is not 0, a process still runs, or a file was left in `/dev/shm` or in the
-    /// runtime directory.
+    /// When the coordinator's exit code is not 0, a process still runs, or a file other than its segments was left in `/dev/shm`,
+    /// or any in the runtime directory.
     pub async fn stop(self) {
         self.stop_by(Signal::SIGTERM).await;
     }
@@ -297,7 +298,10 @@ impl Fleet {
     pub fn assert_nothing_left(&self) {
         let running = self.processes();
         assert!(running.is_empty(), "still running: {running:#?}");
-        let shared = processes::shared_memory_of(self.home.instance().as_str());
+        // Its segments stay for those who have them mapped.
+        let stays = self.home.segments().map(|name| Place::named(&name).path().to_owned());
+        let mut shared = processes::shared_memory_of(self.home.instance().as_str());
+        shared.retain(|path| !stays.contains(path));
         assert!(shared.is_empty(), "left in shared memory: {shared:#?}");
         let files: Vec<_> = std::fs::read_dir(self.paths.runtime_dir())
             .into_iter()

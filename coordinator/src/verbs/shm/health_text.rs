@@ -18,13 +18,14 @@ pub(super) fn render(health: &Health, style: Style) -> String {
     text.value("owner", &depth_owner(depth), owner_paint(depth));
     if let Some(facts) = &depth.facts {
         text.value("instruments", &with_room(facts.instruments, facts.room), None);
-        let carried = counted(facts.carried, "instrument");
-        text.value("carried", &format!("{carried} now; what the others hold is old"), None);
+        text.value("carried", &carried(facts.carried, &depth.owner), None);
         text.value("ticks", &ticks(facts), None);
     }
     text.put_away(depth);
     match &health.qamddata {
-        None => text.lines.push_str("\nThis fleet has no qamddata segment (qamddata_name is null).\n"),
+        None => {
+            text.lines.push_str("\nThis fleet has no qamddata segment (qamddata_name is null).\n")
+        }
         Some(segment) => {
             text.lines.push('\n');
             text.qamddata(segment, health.written_elsewhere());
@@ -79,6 +80,15 @@ pub(super) fn state(state: &State) -> (String, Paint) {
 
 fn with_room(instruments: u64, room: u64) -> String {
     format!("{}, room for {} more", grouped(instruments), grouped(room))
+}
+
+/// An owner that died could not take back what it said.
+fn carried(carried: u64, owner: &Holder) -> String {
+    let instruments = counted(carried, "instrument");
+    match owner {
+        Holder::Nobody if carried > 0 => format!("{instruments} when the owner died"),
+        _ => format!("{instruments} now; what the others hold is old"),
+    }
 }
 
 fn ticks(facts: &DepthFacts) -> String {

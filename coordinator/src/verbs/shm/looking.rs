@@ -93,7 +93,8 @@ pub(super) fn ms_between(from_ms: i64, to_ms: i64) -> u64 {
 fn depth_facts(place: &Place, reader: &DepthReader) -> Result<DepthFacts, State> {
     let (mut carried, mut ticked, mut latest_ns) = (0, 0, None);
     for number in 0..reader.len() {
-        let (slot, damaged) = (SlotIndex(number), |what| State::Damaged(format!("slot {number} {what}")));
+        let (slot, damaged) =
+            (SlotIndex(number), |what| State::Damaged(format!("slot {number} {what}")));
         let head = reader.head(slot).ok_or_else(|| damaged("holds no instrument's id"))?;
         if reader.find(&head.instrument) != Some(slot) {
             return Err(damaged("is not where the index leads"));

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use shm_layout::Instance;
 use shm_layout::shared_memory::Place;
 
 use super::health::Holder;
@@ -20,8 +21,11 @@ const PROGRAMS_NAMED: usize = 8;
 
 /// Removes them. Gives what was done, a sentence a line; and why nothing was, or not all.
 pub(super) fn remove(segments: &Segments) -> Result<Vec<String>, String> {
-    let places: Vec<&Place> = std::iter::once(&segments.depth).chain(&segments.qamddata).collect();
-    let locks = locks(segments);
+    let qamddata = qamddata_of(segments);
+    let places: Vec<&Place> = std::iter::once(&segments.depth).chain(qamddata).collect();
+    let owner = qamddata.map(Place::owner_lock);
+    let locks: Vec<PathBuf> =
+        std::iter::once(segments.paths().instance_claim()).chain(owner).collect();
     refuse_while_it_runs(segments, &locks)?;
     // Held until the end, so that no coordinator starts meanwhile.
     let held = locks.iter().map(|lock| hold(lock)).collect::<Result<Vec<_>, String>>()?;
@@ -50,16 +54,25 @@ pub(super) fn remove(segments: &Segments) -> Result<Vec<String>, String> {
             lines.push(format!("These have them mapped now: {names}."));
         }
     }
+    if let Some(other) =
+        segments.qamddata.as_ref().filter(|other| qamddata.is_none() && other.path().exists())
+    {
+        lines.push(format!(
+            "{} stays: nothing says that it belongs to instance {}; say so with --config.",
+            other.path().display(),
+            segments.paths().instance()
+        ));
+    }
     if lines.is_empty() {
         lines.push("There is nothing to remove.".into());
     }
     Ok(lines)
 }
 
-/// The locks under which a coordinator changes the segments.
-fn locks(segments: &Segments) -> Vec<PathBuf> {
-    let owner = segments.qamddata.as_ref().map(Place::owner_lock);
-    std::iter::once(segments.paths().instance_claim()).chain(owner).collect()
+/// The `qamddata` that is the fleet's for certain: with a mistyped name another fleet's would go.
+fn qamddata_of(segments: &Segments) -> Option<&Place> {
+    let sure = !segments.guessed || *segments.paths().instance() == Instance::default();
+    segments.qamddata.as_ref().filter(|_| sure)
 }
 
 fn refuse_while_it_runs(segments: &Segments, locks: &[PathBuf]) -> Result<(), String> {

@@ -28,6 +28,8 @@ pub(super) struct Segments {
     pub(super) depth: Place,
     /// `qamddata`, unless the fleet has none.
     pub(super) qamddata: Option<Place>,
+    /// Neither the depth segment nor a configuration says that this `qamddata` is the fleet's: it is the usual one.
+    pub(super) guessed: bool,
 }
 
 // === impl Segments ===
@@ -41,11 +43,13 @@ impl Segments {
         let places = asking::find(args)?;
         let Some(paths) = places.first() else { return Err("no fleet is meant".into()) };
         let depth = Place::named(&paths.depth_name());
-        let name = match written_name(&depth) {
+        let written = written_name(&depth);
+        let guessed = written.is_none() && args.config.is_none();
+        let name = match written {
             Some(name) => name,
             None => args.config.as_deref().map_or_else(default_name, configured_name),
         };
-        Ok(Self { places, depth, qamddata: name.map(|name| Place::named(&name)) })
+        Ok(Self { places, depth, qamddata: name.map(|name| Place::named(&name)), guessed })
     }
 
     /// The places of the fleet in shared memory, which are the same wherever its runtime directory is.

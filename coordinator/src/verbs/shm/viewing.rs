@@ -29,21 +29,30 @@ impl Open {
         Self {
             depth: open_depth(&segments.depth),
             qamddata: segments.qamddata.as_ref().map(open_qamddata),
-            memory: remembered.into_iter().find(|memory| !memory.workers.is_empty()).unwrap_or_default(),
+            memory: remembered
+                .into_iter()
+                .find(|memory| !memory.workers.is_empty())
+                .unwrap_or_default(),
         }
     }
 
     /// What they hold of an instrument.
     pub(super) fn view(&self, asked: &str, id: &QualifiedId) -> View {
         let found = self.depth.as_ref().ok().and_then(|reader| self.depth_view(reader, id));
-        let (exchange, depth) = found.map_or((id.exchange, None), |(exchange, view)| (exchange, Some(view)));
+        let (exchange, depth) =
+            found.map_or((id.exchange, None), |(exchange, view)| (exchange, Some(view)));
         let qamddata = self.qamddata.as_ref().and_then(|open| open.as_ref().ok());
-        let qamddata = qamddata.and_then(|(words, sound)| qamddata_view(words, sound, id, exchange));
+        let qamddata =
+            qamddata.and_then(|(words, sound)| qamddata_view(words, sound, id, exchange));
         View { asked: asked.to_owned(), depth, qamddata }
     }
 
     /// Its slot, and the exchange that its key in `qamddata` begins with.
-    fn depth_view(&self, reader: &DepthReader, id: &QualifiedId) -> Option<(Option<ExchangeId>, DepthView)> {
+    fn depth_view(
+        &self,
+        reader: &DepthReader,
+        id: &QualifiedId,
+    ) -> Option<(Option<ExchangeId>, DepthView)> {
         let slot = reader.find(&id.instrument)?;
         let head = reader.head(slot)?;
         let known = Some(head.exchange).filter(|exchange| !exchange.is_unknown());
@@ -59,14 +68,17 @@ impl Open {
         let view = DepthView {
             instrument: known.map_or_else(|| name.to_string(), |known| format!("{known}.{name}")),
             ticks: head.ticks,
-            carried_for_ms: head.carried_since_ns.map(|since| ms_between(since / 1_000_000, now_ms)),
+            carried_for_ms: head
+                .carried_since_ns
+                .map(|since| ms_between(since / 1_000_000, now_ms)),
             tick,
         };
         Some((id.exchange.or(known), view))
     }
 
     fn tick_view(&self, tick: &Tick) -> TickView {
-        let worker = |(_, known): &(_, &crate::launched::LaunchedWorker)| known.number.0 == tick.worker;
+        let worker =
+            |(_, known): &(_, &crate::launched::LaunchedWorker)| known.number.0 == tick.worker;
         let connection = self.memory.workers.iter().find(worker);
         TickView {
             age_ms: ms_between(tick.receive_time_ns / 1_000_000, clock::unix_ms()),

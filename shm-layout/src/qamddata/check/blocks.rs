@@ -182,12 +182,11 @@ impl Blocks {
 
     /// That no free block is missing in their tree.
     pub(super) fn all_free_claimed(&self) -> Result<(), Damage> {
-        match self.free.first_not_in(&self.claimed) {
-            Some(at) if self.free_unclaimed != 0 => {
-                Err(Damage::Block { at, what: "is free and not in the tree of free blocks" })
-            }
-            _ => Ok(()),
+        if self.free_unclaimed == 0 {
+            return Ok(());
         }
+        let at = self.free.first_not_in(&self.claimed).unwrap_or_default();
+        Err(Damage::Block { at, what: "is free and not in the tree of free blocks" })
     }
 
     pub(super) const fn free_bytes(&self) -> u64 {

@@ -25,8 +25,8 @@ pub(super) struct Objects<'a, W: ?Sized> {
     words: &'a W,
     blocks: &'a mut Blocks,
     about: u64,
-    /// The block of the node claimed last holds so many bytes.
-    bytes: Vec<(u64, u64)>,
+    /// What the blocks hold of the nodes that are claimed and not visited yet.
+    bytes: Vec<u64>,
     before: Option<Vec<u8>>,
     map: Option<u64>,
 }
@@ -88,14 +88,13 @@ impl<'a, W: Words + ?Sized> Objects<'a, W> {
 impl<W: Words + ?Sized> Nodes for Objects<'_, W> {
     fn claim(&mut self, node: u64) -> Result<(), &'static str> {
         let bytes = self.blocks.claim(self.words, node)?;
-        self.bytes.push((node, bytes));
+        self.bytes.push(bytes);
         Ok(())
     }
 
     fn visit(&mut self, node: u64) -> Result<(), &'static str> {
-        // Nodes are claimed on the way down and visited on the way up, so it is near the end.
-        let claimed = self.bytes.iter().rposition(|(claimed, _)| *claimed == node);
-        let bytes = claimed.map_or(0, |index| self.bytes.remove(index).1);
+        // Nodes are claimed on the way down and visited on the way up.
+        let bytes = self.bytes.pop().unwrap_or_default();
         let object = self.object(node, bytes)?;
         let order = |name: &[u8]| (name.len(), name.to_vec());
         if self.before.as_ref().is_some_and(|before| order(before) >= order(&object.name)) {

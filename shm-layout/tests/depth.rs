@@ -1,0 +1,387 @@
+//! The depth segment between real threads and processes: finding, reading under load, deaths, and what is replaced.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use shm_layout::depth::layout::{header, state};
+use shm_layout::depth::{
+    AddError, DepthOpenError, DepthOwner, DepthReader, DepthWriter, Found, SlotFacts, SlotIndex,
+};
+use shm_layout::shared_memory::{
+    Opening, Place, Sharing, TICK_WORDS, tick_from_words, words_of_tick,
+};
+use shm_layout::{ExchangeId, InstrumentId, Tick};
+
+const SHARING: Sharing = Sharing { mode: 0o640, group: None };
+const FACTS: SlotFacts = SlotFacts {
+    exchange: ExchangeId::SHFE,
+    volume_multiple: 10,
+    price_tick: 0.5,
+    product_class: 1,
+};
+/// Tells this binary, run anew, which place to work on.
+const PLACE: &str = "QAMD_DEPTH_TEST_PLACE";
+
+/// A place of this test's own; everything under its name is removed at the end, also when the test fails.
+struct Own(Place, String);
+
+impl Own {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("qamd-depth-test-{}-{number}", std::process::id());
+        Self(Place::named(&name), name)
+    }
+
+    fn open(&self, known: usize) -> (DepthOwner, Opening) {
+        DepthOwner::open(&self.0, known, SHARING).unwrap()
+    }
+
+    fn put(&self, at: u64, word: u64) {
+        let file = std::fs::OpenOptions::new().write(true).open(self.0.path()).unwrap();
+        file.write_all_at(&word.to_le_bytes(), at).unwrap();
+    }
+
+    /// Runs a test of this binary anew on this place, up to its first line.
+    fn process(&self, test: &str) -> Other {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture"]).env(PLACE, &self.1);
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("at work") {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "{test} ended");
+        }
+        Other { process, _output: output }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let prefix = self.1.clone() + ".";
+        for entry in std::fs::read_dir("/dev/shm").unwrap().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if *name == self.1 || name.starts_with(&prefix) {
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+    }
+}
+
+/// Another process, ended with the test.
+struct Other {
+    process: Child,
+    _output: BufReader<ChildStdout>,
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn id(text: &str) -> InstrumentId {
+    InstrumentId::parse(text).unwrap()
+}
+
+/// Ids without an order, all different.
+fn scattered(count: u64) -> Vec<InstrumentId> {
+    let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (0..count).map(|number| id(&format!("i{:016x}", mixed(number)))).collect()
+}
+
+/// A tick all words of which follow from its number.
+fn numbered(number: u64) -> Tick {
+    let word = |index: usize| number.wrapping_mul(0x100_0000_01b3) ^ (index as u64) << 56;
+    let mut words: [u64; TICK_WORDS] = std::array::from_fn(word);
+    words[0] = number;
+    tick_from_words(words)
+}
+
+/// The number of a tick made so; `None` when two are mixed in it.
+fn number_of(tick: &Tick) -> Option<u64> {
+    let number = words_of_tick(tick)[0];
+    (words_of_tick(tick) == words_of_tick(&numbered(number))).then_some(number)
+}
+
+#[test]
+fn every_instrument_is_found_and_none_that_is_not_there() {
+    let own = Own::new();
+    let (mut owner, opening) = own.open(25_000);
+    assert_eq!(opening, Opening::Made);
+    let reader = DepthReader::open(&own.0).unwrap();
+    assert!(reader.is_empty() && reader.is_current());
+    let ids = scattered(25_000);
+    let slots: HashMap<_, _> = ids.iter().map(|id| (*id, owner.add(id, &FACTS).unwrap())).collect();
+    assert_eq!((reader.len(), owner.len()), (25_000, 25_000));
+    for (id, slot) in &slots {
+        assert_eq!((reader.find(id), owner.find(id)), (Some(*slot), Some(*slot)));
+        let head = reader.head(*slot).unwrap();
+        assert_eq!((head.instrument, head.exchange, head.ticks), (*id, ExchangeId::SHFE, 0));
+        assert_eq!((head.cells, reader.read(*slot)), (None, Found::Nothing));
+    }
+    for absent in scattered(26_000).split_off(25_000) {
+        assert_eq!((reader.find(&absent), owner.find(&absent)), (None, None));
+    }
+    // Added again, it is where it was.
+    let corrected = SlotFacts { exchange: ExchangeId::DCE, ..FACTS };
+    assert_eq!(owner.add(&ids[7], &corrected).unwrap(), slots[&ids[7]]);
+    assert_eq!(reader.head(slots[&ids[7]]).unwrap().exchange, ExchangeId::DCE);
+    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(own.0.path()).unwrap());
+    drop(owner);
+    let (again, opening) = own.open(25_000);
+    assert_eq!((again.len(), opening), (25_000, Opening::Reused));
+    let now = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(own.0.path()).unwrap());
+    assert_eq!(inode, now);
+    assert!(reader.is_current());
+}
+
+#[test]
+fn the_owner_says_what_it_is_asked_and_how_much_fits() {
+    let own = Own::new();
+    let (mut owner, _) = own.open(0);
+    let ids = scattered(65_537);
+    for id in &ids[..65_536] {
+        owner.add(id, &FACTS).unwrap();
+    }
+    assert!(matches!(owner.add(&ids[65_536], &FACTS), Err(AddError::Full(65_536))));
+    let reader = DepthReader::open(&own.0).unwrap();
+    assert!(ids[..65_536].iter().all(|id| reader.find(id).is_some()));
+    assert_eq!((reader.capacity(), reader.find(&ids[65_536])), (65_536, None));
+    drop(owner);
+    // More are wanted than fit, so a larger one takes its place, and the old one says so.
+    let (mut owner, opening) = own.open(65_537);
+    assert!(matches!(&opening, Opening::Replaced(why) if why.contains("65536 slots")));
+    assert!(!reader.is_current() && owner.is_empty());
+    owner.add(&ids[65_536], &FACTS).unwrap();
+    let reader = DepthReader::open(&own.0).unwrap();
+    assert_eq!((reader.capacity(), reader.len()), (262_144, 1));
+}
+
+#[test]
+fn no_read_is_torn() {
+    const READS: u64 = 1_000_000;
+    const DISTINCT: u64 = 2_000;
+    let own = Own::new();
+    let (mut owner, _) = own.open(0);
+    let slot = owner.add(&id("rb2601"), &FACTS).unwrap();
+    let writer = DepthWriter::open(&own.0).unwrap();
+    let done = AtomicBool::new(false);
+    writer.write(slot, &numbered(1));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 2.. {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                writer.write(slot, &numbered(number));
+                // Pauses of many lengths, so that reads fall anywhere in a write.
+                (0..number % 64).for_each(|_| std::hint::spin_loop());
+            }
+        });
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let reader = DepthReader::open(&own.0).unwrap();
+                    read_many(&reader, slot, READS, DISTINCT)
+                })
+            })
+            .collect();
+        let outcomes: Vec<_> = readers.into_iter().map(|reader| reader.join()).collect();
+        done.store(true, Ordering::Relaxed);
+        for outcome in outcomes {
+            let seen = outcome.unwrap();
+            assert!(seen.busy < seen.reads, "{seen:?}");
+            println!("{seen:?}");
+        }
+    });
+}
+
+/// What a reader has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    reads: u64,
+    busy: u64,
+    /// Different ticks, which only ever follow each other.
+    distinct: u64,
+}
+
+/// Reads so often, and on until so many different ticks were seen.
+fn read_many(reader: &DepthReader, slot: SlotIndex, reads: u64, distinct: u64) -> Seen {
+    let (mut seen, mut last) = (Seen::default(), 0);
+    while seen.reads < reads || seen.distinct < distinct {
+        seen.reads += 1;
+        match reader.read(slot) {
+            Found::Latest(tick) => {
+                let number = number_of(&tick).expect("a torn tick");
+                assert!(number >= last, "{number} after {last}");
+                seen.distinct += u64::from(number != last);
+                last = number;
+            }
+            Found::Busy => seen.busy += 1,
+            Found::Nothing => {}
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_a_whole_tick() {
+    if let Ok(name) = std::env::var(PLACE) {
+        let writer = DepthWriter::open(&Place::named(&name)).unwrap();
+        let slot = writer.find(&id("rb2601")).unwrap();
+        let first = writer.latest(slot).and_then(|tick| number_of(&tick)).unwrap_or_default();
+        for number in first + 1.. {
+            writer.write(slot, &numbered(number));
+            if number == first + 1 {
+                println!("at work");
+            }
+        }
+    }
+    let own = Own::new();
+    let (mut owner, _) = own.open(0);
+    let slot = owner.add(&id("rb2601"), &FACTS).unwrap();
+    let reader = DepthReader::open(&own.0).unwrap();
+    let mut last = 0;
+    for _ in 0..50 {
+        let writer = own.process("a_writer_that_is_killed_leaves_a_whole_tick");
+        read_many(&reader, slot, 50, 0);
+        drop(writer);
+        let Found::Latest(tick) = reader.read(slot) else { panic!("no tick") };
+        let number = number_of(&tick).expect("a whole tick");
+        assert!(number > last, "{number} after {last}");
+        last = number;
+    }
+    assert!(reader.is_current());
+}
+
+#[test]
+fn an_owner_that_is_killed_loses_nothing_it_had_added() {
+    if let Ok(name) = std::env::var(PLACE) {
+        let place = Place::named(&name);
+        let (mut owner, _) = DepthOwner::open(&place, 0, SHARING).unwrap();
+        println!("at work");
+        for number in owner.len().. {
+            // When all are taken it waits for its end.
+            drop(owner.add(&id(&format!("n{number}")), &FACTS));
+        }
+    }
+    let own = Own::new();
+    let (owner, _) = own.open(0);
+    drop(owner);
+    let (mut before, mut grown) = (0, 0);
+    let mut reader = DepthReader::open(&own.0).unwrap();
+    for round in 0..100_u64 {
+        let process = own.process("an_owner_that_is_killed_loses_nothing_it_had_added");
+        // Somewhere in the middle of it: the more rounds, the more is looked up before.
+        for number in 0..round * 7 % 50 {
+            assert_eq!(
+                reader.find(&id(&format!("n{number}"))).is_some(),
+                number < before || reader.len() > 0
+            );
+        }
+        let counted = u64::from(reader.len());
+        drop(process);
+        let (owner, opening) = own.open(0);
+        assert_eq!(opening, Opening::Reused, "round {round}");
+        assert!(owner.len() >= counted.max(before), "{} after {counted}", owner.len());
+        for number in 0..owner.len() {
+            assert!(owner.find(&id(&format!("n{number}"))).is_some(), "{number} is lost");
+        }
+        grown += u32::from(owner.len() > before);
+        before = owner.len();
+        drop(owner);
+        if before > 60_000 {
+            std::fs::remove_file(own.0.path()).unwrap();
+            drop(own.open(0));
+            reader = DepthReader::open(&own.0).unwrap();
+            before = 0;
+        }
+    }
+    assert!(grown > 10, "it added something in {grown} lives");
+}
+
+#[test]
+fn a_damaged_header_is_replaced_and_readers_are_told() {
+    let fields = [
+        header::MAGIC,
+        header::VERSION,
+        header::STATE,
+        header::TICK_SCHEMA,
+        header::TICK_BYTES,
+        header::SLOT_BYTES,
+        header::SLOT_CAPACITY,
+        header::INDEX_ENTRIES,
+        header::INDEX_OFFSET,
+        header::SLOTS_OFFSET,
+        header::TOTAL_BYTES,
+        header::SLOTS_USED,
+    ];
+    for at in fields {
+        for value in [0, 77, u64::MAX] {
+            let own = Own::new();
+            let (mut owner, _) = own.open(0);
+            for id in scattered(5) {
+                owner.add(&id, &FACTS).unwrap();
+            }
+            let reader = DepthReader::open(&own.0).unwrap();
+            assert!(reader.is_current());
+            own.put(at, value);
+            if at != header::SLOTS_USED {
+                let opened = DepthReader::open(&own.0).map(drop);
+                let expected = matches!(
+                    opened,
+                    Err(DepthOpenError::NotReady(_) | DepthOpenError::Fault { .. })
+                );
+                assert!(expected, "{value} at {at}: {opened:?}");
+            }
+            let (_, opening) = own.open(0);
+            assert!(matches!(opening, Opening::Replaced(_)), "{value} at {at}: {opening:?}");
+            assert!(!reader.is_current(), "{value} at {at}");
+            assert!(own.0.quarantine().exists() && DepthReader::open(&own.0).is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_damaged_index_or_slot_is_replaced() {
+    let own = Own::new();
+    let (mut owner, _) = own.open(0);
+    let slots_offset = 4096 + 65_536 * 2 * 8;
+    owner.add(&id("rb2601"), &FACTS).unwrap();
+    for (at, value) in [(4096 + 8 * 99, 5), (slots_offset + 24, 0x41), (slots_offset + 24, 0)] {
+        own.put(at, value);
+        let (mut owner, opening) = own.open(0);
+        assert!(matches!(opening, Opening::Replaced(_)), "{value} at {at}: {opening:?}");
+        owner.add(&id("rb2601"), &FACTS).unwrap();
+    }
+}
+
+#[test]
+fn one_who_comes_early_is_told_so() {
+    let own = Own::new();
+    let not_ready = || matches!(DepthReader::open(&own.0), Err(DepthOpenError::NotReady(_)));
+    assert!(not_ready());
+    assert!(matches!(DepthWriter::open(&own.0), Err(DepthOpenError::NotReady(_))));
+    drop(own.open(0));
+    own.put(header::STATE, state::NOT_READY);
+    assert!(not_ready());
+    own.put(header::MAGIC, 0);
+    assert!(not_ready(), "it is all zeros but for what was written so far");
+    let refused = |bytes: u64| {
+        std::fs::File::create(own.0.path()).unwrap().set_len(bytes).unwrap();
+        assert!(DepthReader::open(&own.0).is_err() && DepthWriter::open(&own.0).is_err());
+        let (_, opening) = own.open(0);
+        assert!(matches!(opening, Opening::Replaced(_)), "{bytes} bytes: {opening:?}");
+    };
+    for bytes in [0, 1, 7, 8, 4095, 4096, 1 << 20] {
+        refused(bytes);
+    }
+}

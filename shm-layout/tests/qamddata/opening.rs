@@ -1,0 +1,167 @@
+//! Making a segment, taking one over, and what is put away.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use shm_layout::qamddata::check::{check, find};
+use shm_layout::qamddata::layout::{Instrument, SEGMENT_BYTES};
+use shm_layout::shared_memory::{Opening, Place, Words};
+
+use crate::segment::{Own, Random, Reader, key, universe};
+
+fn assert_sound(own: &Own, universe: &[(shm_layout::qamddata::QamddataKey, Instrument)]) {
+    let words = own.words();
+    let sound = check(words.as_slice()).unwrap();
+    let mut expected = universe.to_vec();
+    expected.sort_by_key(|(key, _)| *key);
+    assert_eq!(sound.instruments.len(), expected.len());
+    assert_eq!((sound.index_lock, sound.leaked_bytes), (None, 0));
+    for ((found, offset), (key, instrument)) in sound.instruments.iter().zip(&expected) {
+        assert_eq!(found, key);
+        assert_eq!(find(words.as_slice(), sound.map, key), Some(*offset));
+        // The padding is zero, and the multiple is this instrument's.
+        let multiple = words.as_slice().at(offset + 16).map(u64::cast_signed);
+        assert_eq!(
+            (words.as_slice().at(*offset), multiple),
+            (Some(0), Some(instrument.volume_multiple))
+        );
+    }
+    assert_eq!(find(words.as_slice(), sound.map, &key("there-is-none")), None);
+}
+
+#[test]
+fn fresh_segments_are_sound_and_reused() {
+    for count in [0, 1, 5, 200, 25_000] {
+        let mut descending = universe(count);
+        descending.reverse();
+        let mut shuffled = universe(count);
+        Random(9).shuffle(&mut shuffled);
+        for universe in [universe(count), descending, shuffled] {
+            let own = Own::new();
+            let (owner, opening) = own.open(&universe);
+            assert_eq!((owner.len(), opening), (count, Opening::Made));
+            assert_sound(&own, &universe);
+            let inode = owner.inode();
+            drop(owner);
+            let (owner, opening) = own.open(&[]);
+            assert_eq!((owner.len(), owner.inode(), opening), (count, inode, Opening::Reused));
+        }
+    }
+}
+
+#[test]
+fn additions_are_sound_and_survive() {
+    let own = Own::new();
+    let mut all = universe(100);
+    let (mut owner, _) = own.open(&all);
+    let mut added: Vec<_> =
+        (0..300).map(|number| (key(&format!("n{number}")), Instrument::UNKNOWN)).collect();
+    Random(3).shuffle(&mut added);
+    for (key, instrument) in added {
+        let instrument = Instrument { volume_multiple: 5, ..instrument };
+        let offset = owner.insert(&key, &instrument).unwrap();
+        assert_eq!(owner.insert(&key, &instrument), Ok(offset));
+        all.push((key, instrument));
+    }
+    assert_sound(&own, &all);
+    let (again, opening) = own.open(&[]);
+    assert_eq!((again.len(), opening), (400, Opening::Reused));
+    assert!(all.iter().all(|(key, _)| again.find(key) == owner.find(key)));
+}
+
+#[test]
+fn a_full_segment_is_sound_to_the_last_byte() {
+    let own = Own::new();
+    let (owner, _) = own.open(&universe(180_000));
+    let words = own.words();
+    let sound = check(words.as_slice()).unwrap();
+    assert_eq!(sound.instruments.len(), owner.len());
+    assert!(sound.free_bytes < 192, "{} bytes are free", sound.free_bytes);
+    assert!((170_000..180_000).contains(&owner.len()));
+    drop(owner);
+    let (mut owner, opening) = own.open(&[]);
+    assert_eq!(opening, Opening::Reused);
+    assert!(owner.insert(&key("one-more"), &Instrument::UNKNOWN).is_err());
+}
+
+#[test]
+fn what_a_reader_made_of_its_own_is_tolerated() {
+    let own = Own::new();
+    let (mut owner, _) = own.open(&universe(50));
+    drop(Reader::that("litter", own.name()));
+    let sound = check(own.words().as_slice()).unwrap();
+    // What it allocated without a name belongs to nothing.
+    assert!(sound.leaked_bytes > 0);
+    for number in 0..100 {
+        owner.insert(&key(&format!("n{number}")), &Instrument::UNKNOWN).unwrap();
+    }
+    assert_eq!(check(own.words().as_slice()).unwrap().instruments.len(), 150);
+    drop(Reader::that("find", own.name()));
+}
+
+fn assert_replaced(own: &Own, what: &str) {
+    let universe = universe(20);
+    let (_, opening) = own.open(&universe);
+    assert!(matches!(opening, Opening::Replaced(_)), "{what}: {opening:?}");
+    assert!(std::fs::symlink_metadata(own.place.quarantine()).is_ok(), "{what} was not put away");
+    assert_sound(own, &universe);
+}
+
+#[test]
+fn what_is_no_segment_is_put_away() {
+    let zeros = |bytes: u64| {
+        move |place: &Place| std::fs::File::create(place.path()).unwrap().set_len(bytes).unwrap()
+    };
+    let foreign =
+        |place: &Place| std::fs::write(place.path(), "something else\n".repeat(9999)).unwrap();
+    let directory = |place: &Place| std::fs::create_dir(place.path()).unwrap();
+    let link = |place: &Place| symlink("/dev/null", place.path()).unwrap();
+    let dangling = |place: &Place| symlink("/nowhere/at-all", place.path()).unwrap();
+    let pipe = |place: &Place| {
+        nix::unistd::mkfifo(place.path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    };
+    type Make<'a> = &'a dyn Fn(&Place);
+    let cases: [(&str, Make<'_>); 9] = [
+        ("an empty file", &zeros(0)),
+        ("a byte", &zeros(1)),
+        ("a page of zeros", &zeros(4096)),
+        ("a segment of zeros", &zeros(SEGMENT_BYTES)),
+        ("another file", &foreign),
+        ("a directory", &directory),
+        ("a link", &link),
+        ("a link to nowhere", &dangling),
+        ("a pipe", &pipe),
+    ];
+    for (what, make) in cases {
+        let own = Own::new();
+        make(&own.place);
+        assert_replaced(&own, what);
+    }
+}
+
+#[test]
+fn a_damaged_or_truncated_segment_is_put_away() {
+    let own = Own::new();
+    drop(own.open(&universe(20)));
+    let old = std::fs::metadata(own.place.path()).unwrap().ino();
+    let file = std::fs::OpenOptions::new().write(true).open(own.place.path()).unwrap();
+    file.set_len(SEGMENT_BYTES / 2).unwrap();
+    assert_replaced(&own, "half a segment");
+    assert_eq!(std::fs::metadata(own.place.quarantine()).unwrap().ino(), old);
+    // The number of instruments.
+    let map = usize::try_from(check(own.words().as_slice()).unwrap().map).unwrap();
+    own.put(map / 8 + 1, &[21]);
+    assert_replaced(&own, "a wrong count");
+    let (_, opening) = own.open(&[]);
+    assert_eq!(opening, Opening::Reused);
+}
+
+#[test]
+fn the_mode_is_as_asked_whoever_set_another() {
+    let own = Own::new();
+    drop(own.open(&universe(5)));
+    let mode = || std::fs::metadata(own.place.path()).unwrap().mode() & 0o7777;
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(own.place.path(), PermissionsExt::from_mode(0o666)).unwrap();
+    let (_, opening) = own.open(&[]);
+    assert_eq!((opening, mode()), (Opening::Reused, 0o600));
+}
