@@ -200,7 +200,7 @@ fn others_are_told_that_they_may_not_read() {
     drop(probes(&workshop));
     let is_root = nix::unistd::Uid::effective().is_root();
     if !is_root {
-        let none = std::fs::Permissions::from_mode(0);
+        let none = std::fs::Permissions::from_mode(0o000);
         std::fs::set_permissions(names.depth().path(), none).unwrap();
     }
     for program in ["probe-c11", "probe-cpp17"] {

@@ -1,7 +1,7 @@
 //! `libqamd_reader.so` and the samples that follow the ring, against what a worker published.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use qamd_tests::binaries::built;
 use shm_layout::ring::{RingNode, TickReader, TickSource, TickWriter, remove_remains};
@@ -126,7 +126,7 @@ fn the_samples_print_every_tick_once_and_in_order() {
 fn the_samples_choose_by_name_and_end_in_time() {
     let (workshop, names) = (Workshop::new(), Names::new());
     for mut early in samples(&workshop, &names, &[]) {
-        assert_eq!(run(early.stderr(Stdio::null()), "").0, Some(3), "{early:?}");
+        assert_eq!(run(&mut early, "").0, Some(3), "{early:?}");
     }
     let node = RingNode::open(&names.paths).unwrap();
     let words = ["--count", "2", "SHFE.rb2601", "SPD JR009&JR103", "DCE.ag2612"];
@@ -149,7 +149,7 @@ fn the_samples_choose_by_name_and_end_in_time() {
     for (words, code) in [(&["--seconds", "0.05"][..], 0), (&["--count"], 2), (&["--what", "1"], 2)]
     {
         for mut command in samples(&workshop, &names, words) {
-            let outcome = run(command.stderr(Stdio::null()), "");
+            let outcome = run(&mut command, "");
             assert_eq!(outcome, (Some(code), String::new()), "{command:?}");
         }
     }

@@ -97,11 +97,12 @@ impl Segments {
         let (qamddata, opening) = QamddataOwner::open(&names.qamddata(), &pairs, OURS).unwrap();
         assert_eq!(opening, Opening::Made);
         let (mut depth, _) = DepthOwner::open(&names.depth(), universe.len(), OURS).unwrap();
+        // This takes back what slots say of another segment, so it comes first.
+        depth.set_qamddata(&names.qamddata_name(), qamddata.inode());
         for (id, key, _) in universe {
             let slot = depth.add(id, &facts()).unwrap();
             depth.set_cells(slot, qamddata.find(key).unwrap());
         }
-        depth.set_qamddata(&names.qamddata_name(), qamddata.inode());
         let (cells, fault) = CellWriter::open(&names.paths).unwrap();
         assert!(fault.is_none(), "{fault:?}");
         Self { qamddata, depth, cells }

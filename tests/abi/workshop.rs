@@ -180,14 +180,17 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Runs a program to its end with this input; gives its exit code and output.
+#[expect(clippy::print_stderr, reason = "for whoever looks why a test failed; captured otherwise")]
 pub(crate) fn run(command: &mut Command, input: &str) -> (Option<i32>, String) {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
     // Beside the reading, or both would wait when the pipes are full. One that reads nothing is fine.
     let writing = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap();
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 

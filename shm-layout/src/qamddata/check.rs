@@ -179,3 +179,35 @@ fn check_header<W: Words + ?Sized>(words: &W) -> Result<(), Damage> {
 fn half<W: Words + ?Sized>(words: &W, at: u64) -> u32 {
     (words.at(at).unwrap_or_default() & 0xffff_ffff) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ExchangeId, InstrumentId};
+
+    #[test]
+    fn what_is_no_segment_is_damaged() {
+        let of = |words: Vec<u64>| check(words.as_slice());
+        assert_eq!(of(Vec::new()), Err(Damage::Length(0)));
+        assert_eq!(of(vec![2; 9]), Err(Damage::Length(72)));
+        let words = usize::try_from(SEGMENT_BYTES).unwrap() / WORD_BYTES;
+        let zeros = of(vec![0; words]).unwrap_err();
+        assert_eq!(zeros.to_string(), "its status at 0 is 0x0 instead of 0x2");
+        for word in [1, 2, 3, 16, u64::MAX, 1 << 63] {
+            assert!(of(vec![word; words]).is_err());
+        }
+    }
+
+    #[test]
+    fn finding_ends_whatever_the_words() {
+        let id = InstrumentId::parse("rb2601").unwrap();
+        let key = QamddataKey::of(ExchangeId::SHFE, &id).unwrap();
+        let maps = [0, 7, 8, 280, 4000, u64::MAX, u64::MAX - 15];
+        for word in [0, 1, 2, 3, 8, 16, 96, u64::MAX, u64::MAX - 7, 1 << 63] {
+            for length in [0, 1, 40, 512] {
+                let words = vec![word; length];
+                assert!(maps.iter().all(|map| find(words.as_slice(), *map, &key).is_none()));
+            }
+        }
+    }
+}

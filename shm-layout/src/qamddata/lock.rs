@@ -119,3 +119,91 @@ pub fn owner_is_alive(thread: u32, segment: &Path) -> bool {
     // A zombie maps nothing.
     segment.to_str().is_none_or(|name| maps.contains(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    /// A segment's beginning in which a thread has locked the mutex so often.
+    fn locked(owner: u64, count: u64) -> Vec<u64> {
+        let mut words = vec![0; 32];
+        words[INDEX_MUTEX as usize / WORD_BYTES] = 1 | count << 32;
+        words[(INDEX_MUTEX + mutex::OWNER) as usize / WORD_BYTES] = owner | 1 << 32;
+        words
+    }
+
+    fn lock_of(words: &[u64]) -> Option<IndexLock> {
+        IndexLock::of(words)
+    }
+
+    #[test]
+    fn the_mutex_says_who_has_it() {
+        assert_eq!(lock_of(&[]), None);
+        assert_eq!(lock_of(&vec![0; 32]), None);
+        assert_eq!(lock_of(&locked(77, 1)).map(|lock| lock.owner), Some(77));
+        // Only the lower half is the lock: a count alone is none.
+        let mut words = locked(0, 3);
+        words[INDEX_MUTEX as usize / WORD_BYTES] &= !1;
+        assert_eq!(lock_of(&words), None);
+    }
+
+    #[test]
+    fn the_dead_are_freed_on_the_second_look_and_the_living_never() {
+        let mut watch = LockWatch::default();
+        let start = clock::monotonic();
+        let lock = lock_of(&locked(77, 1));
+        assert_eq!(watch.look(start, lock, |_| false), Verdict::Well);
+        // It lived after all.
+        assert_eq!(watch.look(start, lock, |_| true), Verdict::Well);
+        assert_eq!(watch.look(start, lock, |_| false), Verdict::Well);
+        assert_eq!(watch.look(start, lock, |_| false), Verdict::Free(lock.unwrap()));
+        for seconds in 0..100 {
+            let held = Duration::from_secs(seconds);
+            let expected = match held {
+                held if held < HELD_LONG => Verdict::Well,
+                held => Verdict::HeldFor(lock.unwrap(), held),
+            };
+            let asked = |owner| {
+                assert_eq!(owner, 77);
+                true
+            };
+            assert_eq!(watch.look(start + held, lock, asked), expected);
+        }
+    }
+
+    #[test]
+    fn another_holder_is_watched_anew() {
+        let mut watch = LockWatch::default();
+        let start = clock::monotonic();
+        for owner in 1..50 {
+            let lock = lock_of(&locked(owner, 1));
+            assert_eq!(watch.look(start, lock, |_| false), Verdict::Well, "{owner}");
+        }
+        let last = lock_of(&locked(49, 1));
+        // Free in between.
+        assert_eq!(watch.look(start, None, |_| false), Verdict::Well);
+        assert_eq!(watch.look(start, last, |_| false), Verdict::Well);
+        assert_eq!(watch.look(start, last, |_| false), Verdict::Free(last.unwrap()));
+    }
+
+    #[test]
+    fn a_holder_that_never_said_who_it_is_is_dead() {
+        let mut watch = LockWatch::default();
+        let start = clock::monotonic();
+        let lock = lock_of(&locked(0, 0));
+        let unasked = |_| -> bool { panic!("thread 0 is nobody") };
+        assert_eq!(watch.look(start, lock, unasked), Verdict::Well);
+        assert_eq!(watch.look(start, lock, unasked), Verdict::Free(lock.unwrap()));
+    }
+
+    #[test]
+    fn a_thread_lives_that_has_the_segment_mapped() {
+        let ours = std::process::id();
+        let program = std::env::current_exe().unwrap();
+        assert!(owner_is_alive(ours, &program));
+        assert!(!owner_is_alive(ours, Path::new("/dev/shm/mapped-by-nobody")));
+        assert!(!owner_is_alive(u32::MAX, &program));
+        assert!(!owner_is_alive(i32::MAX.cast_unsigned(), &program));
+    }
+}

@@ -5,7 +5,7 @@ use shm_layout::qamddata::ProductClass;
 use super::health_text::ago;
 use super::view::{DepthView, QamddataView, TickView, View};
 use crate::output::{Paint, Style};
-use crate::shown::{counted, duration, grouped, wrapped};
+use crate::shown::{counted, duration, wrapped};
 
 /// No line is longer, in columns, but for one that holds a single long word.
 const WIDTH: usize = 80;
@@ -124,8 +124,7 @@ fn side_by_side(tick: Option<&TickView>, qamddata: Option<&QamddataView>) -> Vec
         lines.push(row(label, &shown(one, tick.is_some()), &shown(other, qamddata.is_some())));
     }
     if let Some(tick) = tick {
-        let volume = u64::try_from(tick.volume).map_or_else(|_| tick.volume.to_string(), grouped);
-        lines.push(row("volume", &volume, ""));
+        lines.push(row("volume", &tick.volume.to_string(), ""));
         lines.push(row("open interest", &number(tick.open_interest), ""));
     }
     lines

@@ -131,9 +131,9 @@ fn what_is_not_there_and_what_was_replaced() {
     let text = plain(&health);
     let owner = "nobody; process 4710 was the last, seen less than a second ago\n";
     assert!(text.contains(owner), "{text}");
-    let told =
-        "  written by    nobody: the workers write another file, inode 4712, that had this\n";
+    let told = "  written by    nobody: the workers write another file, inode 4712, that had\n";
     assert!(text.contains(told), "{text}");
+    assert!(text.contains("  carried       300 instruments when the owner died\n"), "{text}");
 
     let nothing = Segment {
         state: State::NotThere,

@@ -80,7 +80,7 @@ rb2601
   upper limit             3872.5        3872.5
   lower limit              -3.25             -
   pre-settlement            3590          3590
-  volume                  12,580
+  volume                   12580
   open interest          1234567
 
   level       lots           bid           ask      lots
