@@ -28,6 +28,12 @@ const WRITES: usize = 2_000;
 const READS: u64 = 100_000_000;
 const READERS: usize = 1;
 
+/// How fast ticks are written meanwhile: ten times a whole market's greatest burst, and as fast as one core can.
+const PACES: [(&str, Duration); 2] = [
+    ("500,000 ticks/s are written", Duration::from_micros(2)),
+    ("written without a pause", Duration::ZERO),
+];
+
 fn main() {
     let words: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
@@ -222,22 +228,30 @@ fn read() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
-    println!("\nreading a tick from C++");
-    println!("nobody writes:           {}", run(READS / 10));
-    let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut n = 2;
-            while !stop.load(Ordering::Relaxed) {
-                let source = tick(n);
-                cells.iter_mut().for_each(|cell| writer.write(cell, &source));
-                n += 1;
-                written.store(n * 8, Ordering::Relaxed);
-            }
+    println!("\nreading a tick of one of 8 instruments from C++, with a look at whether it is whole");
+    println!("{:<34} {}", "nobody writes", run(READS / 10));
+    for (what, apart) in PACES {
+        let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut next = clock::monotonic();
+                for n in 2.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    while clock::monotonic() < next {
+                        std::hint::spin_loop();
+                    }
+                    next += apart * 8;
+                    let source = tick(n);
+                    cells.iter_mut().for_each(|cell| writer.write(cell, &source));
+                    written.store((n - 1) * 8, Ordering::Relaxed);
+                }
+            });
+            println!("{what:<34} {}", run(READS));
+            stop.store(true, Ordering::Relaxed);
         });
-        println!("written all the time:    {}", run(READS));
-        stop.store(true, Ordering::Relaxed);
-    });
-    println!("ticks written meanwhile: {}", written.load(Ordering::Relaxed));
+        println!("{:<34} {} ticks were written meanwhile", "", written.load(Ordering::Relaxed));
+    }
     drop(owners);
 }
