@@ -326,7 +326,8 @@ impl Driver {
     }
 
     fn start(&self, process: ProcessId, launch: &Launch) -> Result<u32, String> {
-        let mut child = self.hands.spawner.spawn(launch).map_err(|error| crate::output::chain(&error))?;
+        let mut child =
+            self.hands.spawner.spawn(launch).map_err(|error| crate::output::chain(&error))?;
         let Some(pid) = child.id() else { return Err("it ended before it was known".into()) };
         let sender = self.sender.clone();
         tokio::spawn(async move {

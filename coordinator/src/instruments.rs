@@ -3,6 +3,8 @@
 //! A CSV file with a header; `instrument_id` is the only column that must be there. Lines that begin with `#` are
 //! comments. The list limits nothing: an instrument it does not name is subscribed all the same.
 
+mod row;
+
 use std::collections::HashMap;
 
 use shm_layout::control::ListedInstrument;
@@ -10,33 +12,8 @@ use shm_layout::limits::UNIVERSE_INSTRUMENTS_MAX;
 use shm_layout::{ExchangeId, InstrumentId, product};
 
 use crate::config::Fault;
-
-/// The columns an instruments file may have.
-pub const COLUMNS: [&str; 10] = [
-    "instrument_id",
-    "exchange_id",
-    "product_id",
-    "product_class",
-    "volume_multiple",
-    "price_tick",
-    "margin",
-    "commission",
-    "expired",
-    "always_on",
-];
-
-/// CTP's classes of products, by their names in the API, and those that others know beside them.
-const PRODUCT_CLASSES: [&str; 9] = [
-    "futures",
-    "options",
-    "combination",
-    "spot",
-    "efp",
-    "spot_option",
-    "index",
-    "continuous",
-    "stock",
-];
+pub use row::COLUMNS;
+use row::{Columns, fault_at};
 
 /// The listed instruments.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -165,128 +142,6 @@ impl Listing {
             always_on: false,
         }
     }
-}
-
-/// Where the file keeps each column.
-struct Columns {
-    of: HashMap<&'static str, usize>,
-}
-
-impl Columns {
-    fn of(header: &csv::StringRecord, faults: &mut Vec<Fault>) -> Self {
-        let line = header.position().map_or(1, csv::Position::line);
-        let mut of = HashMap::new();
-        for (index, name) in header.iter().enumerate() {
-            match COLUMNS.into_iter().find(|known| *known == name) {
-                None => faults.push(fault_at(
-                    line,
-                    name,
-                    format!("unknown column; known are {}", COLUMNS.join(", ")),
-                )),
-                Some(known) => {
-                    if of.insert(known, index).is_some() {
-                        faults.push(fault_at(line, name, "this column is given twice".into()));
-                    }
-                }
-            }
-        }
-        if !of.contains_key("instrument_id") {
-            let what =
-                "the header must name the column instrument_id; the first line is the header"
-                    .into();
-            faults.push(fault_at(line, "instrument_id", what));
-        }
-        Self { of }
-    }
-
-    fn read(
-        &self,
-        record: &csv::StringRecord,
-        line: u64,
-        faults: &mut Vec<Fault>,
-    ) -> Option<Listing> {
-        let field = |column: &str| {
-            self.of.get(column).and_then(|index| record.get(*index)).filter(|text| !text.is_empty())
-        };
-        let faults_before = faults.len();
-        let mut fault = |column: &str, what: String| faults.push(fault_at(line, column, what));
-        let id = self.of.get("instrument_id").and_then(|index| record.get(*index))?;
-        let instrument =
-            InstrumentId::parse(id).map_err(|error| fault("instrument_id", error.to_string())).ok();
-        let inferred = product::exchange_of(id);
-        let exchange = match field("exchange_id") {
-            None => inferred,
-            Some(name) => match ExchangeId::known(name) {
-                None => {
-                    let known = ExchangeId::KNOWN.map(|exchange| exchange.to_string()).join(", ");
-                    fault("exchange_id", format!("{name:?} is not an exchange; known are {known}"));
-                    inferred
-                }
-                Some(named) => {
-                    if !inferred.is_unknown() && named != inferred {
-                        let product = product::product_of(id);
-                        fault(
-                            "exchange_id",
-                            format!("{id} stands at {name}, but {product} is traded at {inferred}"),
-                        );
-                    }
-                    named
-                }
-            },
-        };
-        let product_class = field("product_class").map(str::to_owned);
-        if let Some(class) = &product_class
-            && !PRODUCT_CLASSES.contains(&class.as_str())
-        {
-            fault(
-                "product_class",
-                format!("{class:?} is not a class; known are {}", PRODUCT_CLASSES.join(", ")),
-            );
-        }
-        let volume_multiple = field("volume_multiple")
-            .map(|text| (text, text.parse::<u32>().ok().filter(|n| *n > 0)));
-        if let Some((text, None)) = volume_multiple {
-            fault("volume_multiple", format!("{text:?} is not a whole number above zero"));
-        }
-        let mut number = |column: &str, least: f64, what: &str| {
-            let text = field(column)?;
-            let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= least);
-            if number.is_none() {
-                fault(column, format!("{text:?} is not a number {what}"));
-            }
-            number
-        };
-        let price_tick = number("price_tick", f64::MIN_POSITIVE, "above zero");
-        let margin = number("margin", 0.0, "of zero or more");
-        let commission = number("commission", 0.0, "of zero or more");
-        let mut flag = |column: &str| match field(column) {
-            None | Some("false" | "0" | "no") => false,
-            Some("true" | "1" | "yes") => true,
-            Some(other) => {
-                fault(column, format!("{other:?} is neither true nor false"));
-                false
-            }
-        };
-        let (expired, always_on) = (flag("expired"), flag("always_on"));
-        let product = field("product_id").map(str::to_owned);
-        let sound = faults.len() == faults_before;
-        sound.then_some(Listing {
-            instrument: instrument?,
-            exchange,
-            product,
-            product_class,
-            volume_multiple: volume_multiple.and_then(|(_, number)| number),
-            price_tick,
-            margin,
-            commission,
-            expired,
-            always_on,
-        })
-    }
-}
-
-fn fault_at(line: u64, column: &str, what: String) -> Fault {
-    Fault { place: format!("line {line} column {column}"), what }
 }
 
 fn csv_fault(error: &csv::Error) -> Fault {

@@ -300,7 +300,10 @@ mod tests {
         std::fs::remove_file(dir).unwrap();
         std::fs::create_dir(dir).unwrap();
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(take(&paths, None, uid), Err(RuntimeDirError::Writable { mode: 0o777, .. })));
+        assert!(matches!(
+            take(&paths, None, uid),
+            Err(RuntimeDirError::Writable { mode: 0o777, .. })
+        ));
         assert!(matches!(take(&paths, None, uid + 1), Err(RuntimeDirError::Foreign { .. })));
         std::fs::remove_dir(dir).unwrap();
     }

@@ -128,7 +128,8 @@ impl Segments {
     /// Takes the list of instruments, at the start and when it was read again. What is no longer listed stays.
     pub fn list(&mut self, universe: &Universe) {
         let listings = &universe.instruments;
-        self.listed = listings.iter().map(|listing| (listing.instrument, listing.clone())).collect();
+        self.listed =
+            listings.iter().map(|listing| (listing.instrument, listing.clone())).collect();
         self.without_place.clear();
         self.additions.clear();
         for listing in listings {
@@ -138,9 +139,10 @@ impl Segments {
 
     /// Gives an instrument its places, before a worker is told to carry it.
     pub fn make_room(&mut self, instrument: InstrumentId) {
-        let has_all = self.depth.find(&instrument).is_some_and(|slot| {
-            self.qamddata.is_none() || self.depth.cells(slot) != 0
-        });
+        let has_all = self
+            .depth
+            .find(&instrument)
+            .is_some_and(|slot| self.qamddata.is_none() || self.depth.cells(slot) != 0);
         if !has_all {
             let facts = self.facts_of(instrument);
             self.place(&facts, instrument);
@@ -266,7 +268,10 @@ impl Segments {
             }
             Verdict::Free(lock) => {
                 self.locks_freed += 1;
-                warn!(thread = lock.owner, "a program died while it looked up a key in qamddata; its lock is freed");
+                warn!(
+                    thread = lock.owner,
+                    "a program died while it looked up a key in qamddata; its lock is freed"
+                );
             }
             Verdict::HeldFor(lock, _) if !self.said_held => {
                 self.said_held = true;

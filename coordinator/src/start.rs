@@ -225,8 +225,7 @@ async fn prepare(
         // Nothing of this fleet runs: whatever is left of an earlier one is in the way.
         remove_remains(&paths)?;
     }
-    let mut segments =
-        Segments::open(&paths, segments, &settings.files.universe, monotonic())?;
+    let mut segments = Segments::open(&paths, segments, &settings.files.universe, monotonic())?;
     if alone {
         segments.set_all_carried(&HashSet::new());
     }
@@ -258,8 +257,14 @@ async fn prepare(
     let tasks =
         vec![tokio::spawn(server.serve()), tokio::spawn(crate::http::serve(http, sender.clone()))];
     let fleet = Fleet::new(plan, monotonic());
-    let driver =
-        Driver::new(fleet, settings, Hands { spawner, node, segments }, (sender.clone(), receiver), counters, reread);
+    let driver = Driver::new(
+        fleet,
+        settings,
+        Hands { spawner, node, segments },
+        (sender.clone(), receiver),
+        counters,
+        reread,
+    );
     Ok(Prepared { driver, tasks, inbox: sender, http: http_addr })
 }
 

@@ -112,11 +112,14 @@ int qamddata_insert(char* base, std::uint64_t map_offset, const char* key, const
         // Copied as a whole, so that the padding is what the caller wants it to be.
         Instrument value;
         std::memcpy(static_cast<void*>(&value), instrument, sizeof value);
-        auto inserted = map.emplace(name, value);
-        char* at = reinterpret_cast<char*>(&inserted.first->second);
-        if (inserted.second) std::memcpy(at, instrument, sizeof value);
+        // Looked for first: emplacing makes a node even where the key turns out to be there.
+        auto found = map.find(name);
+        bool there = found != map.end();
+        if (!there) found = map.emplace(name, value).first;
+        char* at = reinterpret_cast<char*>(&found->second);
+        if (!there) std::memcpy(at, instrument, sizeof value);
         *instrument_offset = static_cast<std::uint64_t>(at - base);
-        return inserted.second ? kDone : kThere;
+        return there ? kThere : kDone;
     } catch (const bip::bad_alloc&) {
         return kFull;
     } catch (...) {

@@ -102,12 +102,7 @@ fn keyed(count: usize) -> Vec<(QamddataKey, Instrument)> {
 }
 
 fn facts() -> SlotFacts {
-    SlotFacts {
-        exchange: ExchangeId::SHFE,
-        volume_multiple: 5,
-        price_tick: 10.0,
-        product_class: 8,
-    }
+    SlotFacts { exchange: ExchangeId::SHFE, volume_multiple: 5, price_tick: 10.0, product_class: 8 }
 }
 
 /// A tick whose numbers are all the same: a torn one shows.
@@ -149,12 +144,13 @@ fn update() {
     assert!(fault.is_none(), "qamddata is open");
     println!("writing one instrument's cells in both segments, ns (median of {BATCHES} batches)");
     println!("{:<34} {:>8} {:>8} {:>8}", "", "ns", "floor", "ratio");
-    for (what, among) in
-        [("one instrument", 1), ("280 in turn, a worker's share", 280), ("25,000 in turn", UNIVERSE)]
-    {
+    for (what, among) in [
+        ("one instrument", 1),
+        ("280 in turn, a worker's share", 280),
+        ("25,000 in turn", UNIVERSE),
+    ] {
         let ids = instruments(among);
-        let mut cells: Vec<Cell> =
-            ids.map(|id| writer.find(&id).expect("it has a slot")).collect();
+        let mut cells: Vec<Cell> = ids.map(|id| writer.find(&id).expect("it has a slot")).collect();
         // A step that shares no divisor with their number visits each once, and no neighbour next.
         let step = if among == 1 { 0 } else { 7919 };
         let mut source = tick(1);
@@ -228,7 +224,9 @@ fn read() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
-    println!("\nreading a tick of one of 8 instruments from C++, with a look at whether it is whole");
+    println!(
+        "\nreading a tick of one of 8 instruments from C++, with a look at whether it is whole"
+    );
     println!("{:<34} {}", "nobody writes", run(READS / 10));
     for (what, apart) in PACES {
         let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));

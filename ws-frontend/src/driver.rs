@@ -6,12 +6,13 @@
 //! Nothing in here waits for a client or the coordinator: both are written to as far as they take it. Only
 //! a log whose reader has stopped reading can hold it up. When one of the other tasks is gone, the process ends.
 
+mod control;
+
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use shm_layout::clock;
-use shm_layout::control::{FromFrontend, ToFrontend};
 use shm_layout::ring::{RingError, TickSource};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -25,8 +26,8 @@ use crate::demand_client::{ControlEpoch, FromCoordinator, ToCoordinator};
 use crate::hub::{Flushed, Hub, Moment};
 use crate::latest_ticks::LatestTicks;
 use crate::limits::{
-    CATCH_UP_TIME_MAX, DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STATS_EVERY, STOP_TIME_MAX,
-    SWEEP_EVERY, WAKE_BACKSTOP,
+    CATCH_UP_TIME_MAX, DRAIN_TICKS, DRAIN_TIME_MAX, INPUT_TIME_MAX, STOP_TIME_MAX, SWEEP_EVERY,
+    WAKE_BACKSTOP,
 };
 use crate::listener::TurnedAway;
 use crate::pace;
@@ -279,63 +280,6 @@ impl<S: TickSource> Driver<S> {
             let latest = &self.latest;
             self.hub.look_for_unseen(again, now, |instrument| latest.get(instrument));
         }
-    }
-
-    fn hear_coordinator(&mut self, now: Instant) -> Result<(), DriverError> {
-        while let Some(heard) =
-            heard_from(&mut self.channels.from_coordinator, Task::ControlConnection)?
-        {
-            self.hear_one_of_coordinator(heard, now);
-        }
-        Ok(())
-    }
-
-    fn hear_one_of_coordinator(&mut self, heard: FromCoordinator, now: Instant) {
-        match heard {
-            FromCoordinator::Connected(epoch) => {
-                self.control = Some(epoch);
-                self.hub.coordinator_connected();
-                self.next_stats = now;
-            }
-            FromCoordinator::Disconnected => {
-                self.control = None;
-                self.hub.coordinator_disconnected();
-            }
-            FromCoordinator::Said(ToFrontend::Universe { first, instruments }) => {
-                let ids = instruments.into_iter().map(|listed| listed.instrument);
-                self.hub.list_instruments(first, ids);
-            }
-            FromCoordinator::Said(ToFrontend::Stop) => {
-                tracing::info!("the coordinator says stop");
-                self.stopping = true;
-            }
-        }
-    }
-
-    /// Tells what is wanted, and once in a while the counters and how the connections compare; as far as the queue has room.
-    fn tell_coordinator(&mut self, now: Instant) {
-        let Some(epoch) = self.control else { return };
-        while let Ok(place) = self.channels.to_coordinator.try_reserve() {
-            let message = if let Some(part) = self.hub.next_demand() {
-                FromFrontend::Demand { first: part.first, add: part.add, remove: part.remove }
-            } else if now >= self.next_stats {
-                self.next_stats = now + STATS_EVERY;
-                self.comparison_due = true;
-                FromFrontend::Stats(self.stats())
-            } else if std::mem::take(&mut self.comparison_due) {
-                FromFrontend::Connections(self.source.connections())
-            } else {
-                return;
-            };
-            place.send(ToCoordinator { epoch, message });
-        }
-    }
-
-    fn stats(&self) -> shm_layout::control::FrontendStats {
-        let mut stats = self.hub.stats();
-        stats.sessions_refused = self.channels.turned_away.refused.get();
-        stats.handshakes_failed = self.channels.turned_away.handshakes_failed.get();
-        stats
     }
 
     /// Sleeps until there is something to do, or the backstop.

@@ -306,7 +306,8 @@ impl Config {
             Some(_) => self.qamddata_name = section.line("qamddata_name").map(str::to_owned),
         }
         if let Some(name) = &self.qamddata_name
-            && (name.starts_with('.') || name.len() > 100
+            && (name.starts_with('.')
+                || name.len() > 100
                 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)))
         {
             section.fault("qamddata_name", format!("{name:?} is not the name of a shared memory segment (letters, digits, '_', '-' or '.', which is not the first); null for none"));

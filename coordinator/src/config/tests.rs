@@ -111,7 +111,7 @@ fn all_faults_are_reported_at_once() {
       ]
     }"#;
     let golden = [
-        "colour: unknown key; known are websocket_host, websocket_port, http_port, redis_host, redis_port, load_balance_strategy, health_check_interval, maintenance_interval, max_retry_count, auto_failover, redundancy, instance, runtime_dir, flow_dir, qamddata_name, ctp_library, ctp_allow_unknown_version, instruments, calendar, trading_hours, connections",
+        "colour: unknown key; known are websocket_host, websocket_port, http_port, redis_host, redis_port, load_balance_strategy, health_check_interval, maintenance_interval, max_retry_count, auto_failover, redundancy, instance, runtime_dir, flow_dir, qamddata_name, shm_group, ctp_library, ctp_allow_unknown_version, instruments, calendar, trading_hours, connections",
         "http_prot: unknown key; did you mean \"http_port\"?",
         "connections[0].front_addr: front address \"182.254.243.31:30011\" must begin with tcp:// (as tcp://182.254.243.31:30011); other schemes crash the CTP library",
         "connections[1].maxsubscriptions: unknown key; did you mean \"max_subscriptions\"?",

@@ -251,7 +251,10 @@ impl Fleet {
     #[must_use]
     pub fn carried(&self) -> HashSet<InstrumentId> {
         let seats = (0..self.workers.len()).map(seat_of);
-        seats.flat_map(|seat| self.placement.carried(seat)).map(|(instrument, _)| instrument).collect()
+        seats
+            .flat_map(|seat| self.placement.carried(seat))
+            .map(|(instrument, _)| instrument)
+            .collect()
     }
 
     /// The port the frontend has been given, when it said so: it comes back to the same one.

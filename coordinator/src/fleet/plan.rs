@@ -25,8 +25,7 @@ impl Fleet {
         if !self.is_serving() {
             return None;
         }
-        let asked =
-            self.replan || self.demand.has_changes() || self.placement.wants_plan();
+        let asked = self.replan || self.demand.has_changes() || self.placement.wants_plan();
         let due = self.planned_at.map_or(self.started_at, |at| at + PLAN_INTERVAL);
         let due = if asked { due } else { self.placement.next_deadline()?.max(due) };
         Some(self.placing_begins().map_or(due, |begins| due.max(begins)))

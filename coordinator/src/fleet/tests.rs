@@ -99,6 +99,7 @@ struct World {
     next_pid: u32,
     alive: BTreeMap<u32, ProcessId>,
     workers: BTreeMap<usize, Carrier>,
+    said: Vec<Action>,
 }
 
 /// A worker process.
@@ -135,6 +136,7 @@ impl World {
             next_pid: 100,
             alive: BTreeMap::new(),
             workers: BTreeMap::new(),
+            said: Vec::new(),
         };
         world.pass(Duration::ZERO);
         world
@@ -161,6 +163,7 @@ impl World {
         self.fleet.turn(self.now);
         let actions = self.fleet.take_actions();
         actions.iter().for_each(|action| self.obey(action));
+        self.said.extend(actions);
     }
 
     fn obey(&mut self, action: &Action) {

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use shm_layout::control::{ConnectionView, ConnectionWish};
 use shm_layout::Generation;
+use shm_layout::control::{ConnectionView, ConnectionWish};
 
 use super::standing::Verdict;
 use super::wishes::{Afterwards, Retiring};

@@ -102,7 +102,11 @@ fn shape_of(instrument: &InstrumentId) -> Shape {
     }
     let strike = month.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let side = strike.trim_end_matches('-');
-    if strike.len() < month.len() && side.ends_with(['C', 'P']) { Shape::Option } else { Shape::Other }
+    if strike.len() < month.len() && side.ends_with(['C', 'P']) {
+        Shape::Option
+    } else {
+        Shape::Other
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +115,8 @@ mod tests {
 
     fn class(id: &str, file: Option<&str>) -> i64 {
         let instrument = InstrumentId::parse(id).unwrap();
-        let listing = Listing { product_class: file.map(Into::into), ..Listing::unlisted(instrument) };
+        let listing =
+            Listing { product_class: file.map(Into::into), ..Listing::unlisted(instrument) };
         Facts::of(&listing).instrument.product_class
     }
 
@@ -152,7 +157,8 @@ mod tests {
         let facts = Facts::of(&listing);
         assert_eq!(facts.key.unwrap().to_string(), "SHFE.rb2601");
         assert_eq!((facts.instrument.volume_multiple, facts.slot.volume_multiple), (0, 0));
-        for unknown in [facts.instrument.margin, facts.instrument.price_tick, facts.slot.price_tick] {
+        for unknown in [facts.instrument.margin, facts.instrument.price_tick, facts.slot.price_tick]
+        {
             assert!(unknown.is_nan());
         }
         let listed = Listing {

@@ -32,7 +32,9 @@ impl SegmentsReport {
         });
         let without = self.example.as_ref().map(|example| match self.without_place {
             1 => format!("not in shared memory for other programs: {example}"),
-            n => format!("{n} instruments are not in shared memory for other programs, as {example}"),
+            n => {
+                format!("{n} instruments are not in shared memory for other programs, as {example}")
+            }
         });
         damaged.into_iter().chain(without).collect()
     }

@@ -4,7 +4,11 @@ mod day_roll;
 mod harness;
 
 use harness::{Fleet, WATCHDOG, id};
-use shm_layout::control::{FromWorker, InstrumentState, SessionState, ToWorker};
+use shm_layout::control::{
+    Assignment, Carry, CarryRole, FromWorker, InstrumentState, SessionState, ToWorker,
+};
+use shm_layout::depth::{DepthOwner, DepthReader, Found, SlotFacts};
+use shm_layout::shared_memory::{Place, Sharing};
 use shm_layout::{Date, ExchangeId, Generation, Source, TickFlags};
 
 const TICKING: fn(&InstrumentState) -> bool = |state| *state == InstrumentState::Ticking;
@@ -283,20 +287,43 @@ fn a_front_that_never_answers_is_reported_as_unreachable() {
 }
 
 #[test]
-fn a_last_tick_comes_again_when_asked_for() {
+fn whoever_becomes_the_primary_writes_its_last_tick_at_once() {
     run(async {
         let mut fleet = Fleet::new();
+        let place = Place::named(&fleet.paths.depth_name());
+        let sharing = Sharing { mode: 0o600, group: None };
+        let (mut owner, _) = DepthOwner::open(&place, 1, sharing).expect("a segment");
+        let facts = SlotFacts {
+            exchange: ExchangeId::SHFE,
+            volume_multiple: 10,
+            price_tick: 1.0,
+            product_class: 1,
+        };
+        let slot = owner.add(&id("rb2505"), &facts).expect("room");
+        let reader = DepthReader::open(&place).expect("it is ready");
         let script = r#"{"rate":200,"faults":[{"after_ticks":20,"do":"disconnect","reconnect_after_ms":600000}]}"#;
         let mut worker = fleet.start_and_accept(script).await;
-        worker.assign(1, &["rb2505"]).await;
+        let carry = |role| Carry { instrument: id("rb2505"), role };
+        let instruments = vec![carry(CarryRole::Standby)];
+        worker
+            .say(ToWorker::Assign(Assignment::Whole { generation: Generation(1), instruments }))
+            .await;
         worker.session_until(|state| matches!(state, SessionState::Disconnected { .. })).await;
-        worker.say(ToWorker::Republish(vec![id("m2505"), id("rb2505")])).await;
-        let ticks =
-            fleet.ticks_until(|ticks| ticks.iter().filter(|t| is_snapshot(t)).count() >= 2).await;
-        let [.., last, copy] = &ticks[..] else { panic!("too few: {ticks:?}") };
-        assert!(is_snapshot(copy) && !is_snapshot(last));
-        assert_eq!(copy.receive_time_ns, last.receive_time_ns);
-        assert_eq!(copy.sequence, last.sequence + 1);
+        let ticks = fleet.ticks_until(|ticks| ticks.len() >= 20).await;
+        assert_eq!(reader.read(slot), Found::Nothing, "another is the primary");
+        worker
+            .say(ToWorker::Assign(Assignment::Change {
+                generation: Generation(2),
+                after: Generation(1),
+                add: vec![carry(CarryRole::Primary)],
+                remove: vec![],
+            }))
+            .await;
+        while !matches!(worker.hear().await, FromWorker::AssignmentTaken(Generation(2))) {}
+        let last = ticks.last().copied().map(Box::new).map(Found::Latest);
+        assert_eq!(Some(reader.read(slot)), last, "written before it was said");
+        drop(fleet);
+        place.remove().expect("it is ours");
     });
 }
 
