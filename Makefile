@@ -36,7 +36,7 @@ test: ## Install what is missing, build, run every test
 	$(CARGO) build --workspace
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --no-fail-fast
 
-bench: ## Measure the path from the callback to the client
+bench: ## Measure: callback to client, a whole fleet, planning, segments
 	@scripts/check-deps.sh
 	$(CARGO) build --release --workspace
 	$(CARGO) bench -p qamd-tests $(BENCH_ARGS)
@@ -62,9 +62,12 @@ ctp-library: ## Bring the genuine CTP library into libs/ (from PyPI, checksum ve
 	@scripts/ctp-library.sh
 
 install: release ## Install into PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/qamd $(DESTDIR)$(PREFIX)/share/qamd
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/qamd include share/qamd/samples)
 	install -m 755 $(addprefix target/release/,$(BINARIES)) $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 target/release/libqamd_ctp_sim.so $(DESTDIR)$(PREFIX)/lib/qamd/
+	install -m 755 target/release/libqamd_reader.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 shm-layout/include/*.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 samples/* $(DESTDIR)$(PREFIX)/share/qamd/samples/
 	install -m 644 README.md config/* systemd/* $(DESTDIR)$(PREFIX)/share/qamd/
 
 clean: ## Remove what was built

@@ -16,9 +16,16 @@ need() { # tool package why
 }
 
 need cc gcc "links Rust programs"
+need c++ g++ "compiles the shim over Boost"
 need make make "runs the build"
+boost='#include <boost/interprocess/managed_shared_memory.hpp>'
+if ! echo "$boost" | c++ -E ${QAMD_BOOST_INCLUDE:+-isystem "$QAMD_BOOST_INCLUDE"} -x c++ - >/dev/null 2>&1; then
+    missing+=(libboost-dev)
+    complaints+=("missing: Boost's headers (the qamddata segment); Debian/Ubuntu: apt-get install libboost-dev")
+fi
 if [ "$purpose" = test ]; then
     need python3 python3 "fetches the genuine CTP library, runs client tests"
+    need nm binutils "looks at what a library exports"
     if command -v python3 >/dev/null 2>&1 && ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
         missing+=(python3-venv)
         complaints+=("missing: python3's venv module; Debian/Ubuntu: apt-get install python3-venv")

@@ -2,7 +2,7 @@
 //!
 //! An instrument has its place in them before any worker is told to carry it; the workers write, and the coordinator never
 //! touches a tick. What is listed is there from the start. What is learned later gets its slot in the depth segment at
-//! once, and its node in `qamddata`, whose readers walk the map meanwhile, at a pace ([`additions`]).
+//! once, and its node in `qamddata`, whose readers walk the map meanwhile, one at a time and at a pace.
 //!
 //! Both segments outlive the coordinator and the fleet: a program that has them mapped goes on when they are back.
 

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Whether somebody holds a lock file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,9 @@ fn holder(pid: Option<u32>) -> String {
 impl LockFile {
     /// Another process may remove the file between our opening and locking it; so often we open anew.
     const ATTEMPTS_MAX: u32 = 16;
+    /// So often a lock is found held before its holder is taken for one that keeps it.
+    const HELD_LOOKS: u32 = 5;
+    const HELD_LOOKS_APART: Duration = Duration::from_millis(5);
 
     /// Takes a lock file and writes this process's pid into it. `purpose` says what its holder is, for the message.
     ///
@@ -95,12 +99,17 @@ impl LockFile {
     /// As [`Self::take`].
     pub fn take_with(path: &Path, purpose: &'static str, note: &str) -> Result<Self, LockError> {
         let failed = |source| LockError::File { path: path.to_owned(), purpose, source };
-        for _ in 0..Self::ATTEMPTS_MAX {
+        for attempt in 0..Self::ATTEMPTS_MAX {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600);
             let mut file = options.open(path).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
+                // Somebody who only asks holds it for a moment as well.
+                Err(TryLockError::WouldBlock) if attempt < Self::HELD_LOOKS => {
+                    std::thread::sleep(Self::HELD_LOOKS_APART);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => {
                     let pid = pid_in(&mut file);
                     return Err(LockError::Held { path: path.to_owned(), pid, purpose });

@@ -166,6 +166,28 @@ fn the_owner_says_what_it_is_asked_and_how_much_fits() {
 }
 
 #[test]
+fn instruments_of_the_past_are_left_behind_before_they_fill_it() {
+    let own = Own::new();
+    let (mut owner, _) = own.open(0);
+    let ids = scattered(49_153);
+    let (last, most) = ids.split_last().unwrap();
+    for id in most {
+        owner.add(id, &FACTS).unwrap();
+    }
+    drop(owner);
+    let (mut owner, opening) = own.open(0);
+    assert_eq!((owner.len(), opening), (49_152, Opening::Reused));
+    owner.add(last, &FACTS).unwrap();
+    drop(owner);
+    let (owner, opening) = own.open(0);
+    assert!(
+        matches!(&opening, Opening::Replaced(why) if why.contains("of the past")),
+        "{opening:?}"
+    );
+    assert!(owner.is_empty());
+}
+
+#[test]
 fn no_read_is_torn() {
     const READS: u64 = 1_000_000;
     const DISTINCT: u64 = 2_000;

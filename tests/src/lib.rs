@@ -11,6 +11,7 @@
 //! * [`stepped`]: a generated market in which every instrument ticks at each multiple of a period, and [`witness`]: a client
 //!   that keeps account of every tick of it that is missing.
 //! * [`drill`]: what is done to a fleet meanwhile, and [`chance`]: what of it, by a seed.
+//! * [`programs`]: readers in other languages, compiled and talked to.
 //! * [`ring_tap`]: the ring as a reader in the test's own process sees it.
 //!
 //! Nothing here shares code with the parts under test but the contract (`shm-layout`). A test that fails prints the end
@@ -24,6 +25,7 @@ pub mod fleet;
 pub mod http;
 pub mod lockstep;
 pub mod processes;
+pub mod programs;
 pub mod push;
 pub mod raw;
 pub mod recordings;

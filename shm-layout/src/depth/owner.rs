@@ -95,7 +95,14 @@ impl DepthOwner {
         let found = check_whole(&memory).map_err(|fault: DepthFault| fault.to_string());
         let found = found.and_then(|(sizes, used)| {
             let wanted = Sizes::for_slots(known).slot_capacity;
-            let small = || format!("it has {} slots, and {wanted} are wanted", sizes.slot_capacity);
+            let capacity = sizes.slot_capacity;
+            let small = || format!("it has {capacity} slots, and {wanted} are wanted");
+            // Instruments are never removed, so contracts that have expired fill it in the course of months.
+            if used > capacity / 4 * 3 {
+                return Err(format!(
+                    "{used} of its {capacity} slots are used, many by instruments of the past"
+                ));
+            }
             (sizes.slot_capacity >= wanted).then_some((sizes, used)).ok_or_else(small)
         });
         let (sizes, used) = match found {

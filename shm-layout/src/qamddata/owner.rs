@@ -68,7 +68,7 @@ impl QamddataOwner {
         sharing: Sharing,
     ) -> Result<(Self, Opening), OwnerError> {
         let why = match place.open_write() {
-            Ok(file) => match Self::take_over(place, &file) {
+            Ok(file) => match Self::take_over(place, &file, universe.len()) {
                 Ok(owner) => {
                     place.share(&file, sharing)?;
                     return Ok((owner, Opening::Reused));
@@ -83,9 +83,16 @@ impl QamddataOwner {
         Ok((owner, why.map_or(Opening::Made, Opening::Replaced)))
     }
 
-    fn take_over(place: &Place, file: &File) -> Result<Self, String> {
+    fn take_over(place: &Place, file: &File, listed: usize) -> Result<Self, String> {
         let memory = ReadWrite::map(file).map_err(|error| error.to_string())?;
         let sound = check(&memory).map_err(|damage| damage.to_string())?;
+        // Instruments are never removed, so contracts that have expired fill it in the course of months.
+        let known = sound.instruments.len();
+        if sound.free_bytes < SEGMENT_BYTES / 4 && listed * 2 < known {
+            return Err(format!(
+                "it is nearly full with {known} instruments, most of them of the past"
+            ));
+        }
         // A reader that is alive is about to let go.
         if let Some(lock) = sound.index_lock
             && !owner_is_alive(lock.owner, place.path())

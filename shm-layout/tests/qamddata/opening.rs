@@ -49,6 +49,23 @@ fn fresh_segments_are_sound_and_reused() {
 }
 
 #[test]
+fn instruments_of_the_past_are_left_behind_before_they_fill_it() {
+    let own = Own::new();
+    let past = universe(140_000);
+    drop(own.open(&past));
+    let (owner, opening) = own.open(&past[..80_000]);
+    assert_eq!((owner.len(), opening), (140_000, Opening::Reused), "most of it is listed");
+    drop(owner);
+    let (owner, opening) = own.open(&past[..60_000]);
+    assert!(
+        matches!(&opening, Opening::Replaced(why) if why.contains("of the past")),
+        "{opening:?}"
+    );
+    assert_eq!(owner.len(), 60_000);
+    assert!(own.place.quarantine().exists());
+}
+
+#[test]
 fn additions_are_sound_and_survive() {
     let own = Own::new();
     let mut all = universe(100);
