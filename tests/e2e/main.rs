@@ -14,6 +14,7 @@ mod hostile;
 mod libraries;
 mod login;
 mod onlooker;
+mod readers;
 mod redundancy;
 mod refusals;
 mod reload;

@@ -1,17 +1,17 @@
 //! Programs in C, C++ and Python beside a fleet see what a WebSocket client sees.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use qamd_tests::binaries::built;
-use qamd_tests::client::Client;
 use qamd_tests::fleet::{Fleet, FleetPlan};
 use qamd_tests::programs::{Program, Workshop, run, workspace};
-use qamd_tests::push::{Field, Push};
-use qamd_tests::recordings;
-use qamd_tests::watch::{eventually, guarded};
+use qamd_tests::push::Push;
+use qamd_tests::recordings::{self, Recording};
+use qamd_tests::watch::{LOOK_EVERY, WATCHDOG};
 use serde_json::json;
+use shm_layout::clock;
 
 /// The instruments of the sample recording, and their keys in `qamddata`.
 const TRADED: [(&str, &str); 4] = [
@@ -55,57 +55,229 @@ fn parsed(line: &str) -> Push {
     Push::parse(line.to_owned()).unwrap_or_else(|| panic!("no flat object: {line}"))
 }
 
-/// Looks whether a line of one of the samples shows a push, field by field and bit for bit.
-fn shows(line: &str, push: &Push) -> Result<(), String> {
+/// Looks whether a line of one of the samples shows a push, field by field and bit for bit. `qamddata` has no times and no
+/// volumes.
+fn shows(line: &str, push: &Push, of_qamddata: bool) -> Result<(), String> {
     let line = parsed(line);
     let bits = |of: &Push, key| of.number(key).map(f64::to_bits);
+    let text = |of: &Push, key| of.string(key).unwrap_or_default().to_owned();
     let prices = [("last", "last_price"), ("bid1", "bid_price1"), ("ask1", "ask_price1")];
-    let same = line.string("instrument") == Some(push.instrument())
-        && line.string("exchange").unwrap_or_default() == push.string("exchange_id").unwrap_or_default()
-        && prices.iter().all(|(ours, theirs)| bits(&line, ours) == bits(push, theirs));
-    let with_volume = line.fields().any(|(key, field)| key == "volume" && field != Field::Null);
     let time_ns = push.integer("timestamp").map(|ms| ms * 1_000_000);
-    let rest = line.integer("volume") == push.integer("volume") && line.integer("time") == time_ns;
-    let of_qamddata = !with_volume && line.integer("time").is_none();
-    if same && (rest || of_qamddata) {
-        return Ok(());
-    }
-    Err(format!("{} does not show {}", line.text(), push.text()))
+    let when = if of_qamddata { (None, None) } else { (time_ns, push.integer("volume")) };
+    let same = line.string("instrument") == Some(push.instrument())
+        && text(&line, "exchange") == text(push, "exchange_id")
+        && (line.integer("time"), line.integer("volume")) == when
+        && prices.iter().all(|(ours, theirs)| bits(&line, ours) == bits(push, theirs));
+    if same { Ok(()) } else { Err(format!("{} does not show {}", line.text(), push.text())) }
 }
 
-/// The samples that print the latest ticks: told which segment, which of them shows which names.
-struct Latest {
-    command: Vec<String>,
-    segment: String,
+/// Looks until there is no complaint any more.
+async fn agree(mut look: impl FnMut() -> Result<(), String>) {
+    let begun = clock::monotonic();
+    while let Err(complaint) = look() {
+        assert!(begun.elapsed() < WATCHDOG, "waited in vain: {complaint}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
+
+/// One of the samples that print the latest ticks.
+struct Latest {
+    program: Vec<PathBuf>,
+    segment: String,
+    of_qamddata: bool,
+}
+
+// === impl Latest ===
 
 impl Latest {
     fn all(workshop: &Workshop, fleet: &Fleet) -> [Self; 3] {
         let [depth, qamddata] = fleet.home().segments();
-        let path = |path: &Path| path.display().to_string();
-        let c = workshop.c("depth_reader", "samples/depth_reader.c");
-        let boost = workshop.boost("legacy_reader", "samples/legacy_reader.cpp");
-        let python = workspace().join("samples/depth.py");
+        let c = vec![workshop.c("depth_reader", "samples/depth_reader.c")];
+        let boost = vec![workshop.boost("legacy_reader", "samples/legacy_reader.cpp")];
+        let python = vec!["python3".into(), workspace().join("samples/depth.py")];
         [
-            Self { command: vec![path(&c)], segment: depth.clone() },
-            Self { command: vec!["python3".to_owned(), path(&python)], segment: depth },
-            Self { command: vec![path(&boost)], segment: qamddata },
+            Self { program: c, segment: depth.clone(), of_qamddata: false },
+            Self { program: python, segment: depth, of_qamddata: false },
+            Self { program: boost, segment: qamddata, of_qamddata: true },
         ]
     }
 
     /// Runs it until it shows these pushes, in this order.
     async fn show(&self, names: &[&str], pushes: &[&Push]) {
-        let mut complaint = String::new();
-        let begun = std::cell::RefCell::new(&mut complaint);
-        let agreed = eventually("the sample shows what the client saw", async || {
-            let mut command = Command::new(&self.command[0]);
-            command.args(&self.command[1..]).args(["--segment", &self.segment]).args(names);
+        agree(|| {
+            let mut command = Command::new(&self.program[0]);
+            command.args(&self.program[1..]).args(["--segment", &self.segment]).args(names);
             let ended = run(&mut command);
             assert_eq!((ended.code, ended.complaints.as_str()), (Some(0), ""), "{command:?}");
-            assert_eq!(ended.lines.len(), pushes.len(), "{command:?}: {ended:?}");
-            let shown = ended.lines.iter().zip(pushes).try_for_each(|(line, push)| shows(line, push));
-            shown.map_err(|fault| **begun.borrow_mut() = fault).ok()
-        });
-        agreed.await;
+            if ended.lines.len() != pushes.len() {
+                return Err(format!("{command:?} says {:?}", ended.lines));
+            }
+            let mut both = ended.lines.iter().zip(pushes);
+            both.try_for_each(|(line, push)| shows(line, push, self.of_qamddata))
+        })
+        .await;
     }
+}
+
+/// Both samples that follow the ring, each twice: all of it, and what is named. Nothing that is published any more can be
+/// missed by them.
+struct Followers(Vec<(Vec<&'static str>, Program)>);
+
+// === impl Followers ===
+
+impl Followers {
+    fn start(workshop: &Workshop, fleet: &Fleet, rows: &BTreeMap<String, usize>) -> Self {
+        let library = built("libqamd_reader.so");
+        let folder = library.parent().unwrap();
+        let links = ["-std=c++17", "samples/tick_follower.cpp", "-L", folder.to_str().unwrap()];
+        let links = [&links[..], &["-lqamd_reader"]].concat();
+        let follower = workshop.compile("tick_follower", "g++", &links);
+        let cpp = || {
+            let mut command = Command::new(&follower);
+            command.env("LD_LIBRARY_PATH", folder);
+            command
+        };
+        let python = || {
+            let mut command = Command::new("python3");
+            command.arg(workspace().join("samples/follow.py")).arg("--library").arg(&library);
+            command
+        };
+        let begun = [
+            (cpp(), vec![]),
+            (cpp(), vec!["SHFE.rb2605", "SR605"]),
+            (python(), vec![]),
+            (python(), vec!["rb2605", "CZCE.SPD SR605&SR609", "m2605"]),
+        ];
+        let begin = |(mut command, names): (Command, Vec<&'static str>)| {
+            let of = |name: &&str| rows[name.rsplit('.').next().unwrap()];
+            let all = rows.values().sum();
+            let count: usize = if names.is_empty() { all } else { names.iter().map(of).sum() };
+            command.args(["--instance", fleet.home().instance().as_str(), "--runtime-dir"]);
+            command.arg(fleet.paths().runtime_dir());
+            command.args(["--count", &count.to_string()]).args(&names);
+            let mut program = Program::start(&mut command);
+            assert_eq!(program.word(), "following");
+            (names, program)
+        };
+        Self(begun.into_iter().map(begin).collect())
+    }
+
+    /// Each has printed every tick that it was to print, of each instrument in the order in which a client saw them.
+    fn assert_saw(self, seen: &BTreeMap<String, Vec<Push>>) {
+        for (names, mut program) in self.0 {
+            let last_words = program.word();
+            let (status, lines) = program.end();
+            assert!(status.success() && last_words.starts_with("lost 0, "), "{last_words}");
+            let mut left: BTreeMap<&str, _> =
+                seen.iter().map(|(name, pushes)| (name.as_str(), pushes.iter())).collect();
+            left.retain(|wanted, _| {
+                names.is_empty() || names.iter().any(|name| name.rsplit('.').next() == Some(wanted))
+            });
+            for line in &lines {
+                let printed = parsed(line);
+                let name = printed.string("instrument").unwrap();
+                let next = left.get_mut(name).and_then(Iterator::next);
+                let push = next.unwrap_or_else(|| panic!("{names:?}: too many or unasked: {line}"));
+                shows(line, push, false).unwrap();
+            }
+            assert!(
+                left.values_mut().all(|rest| rest.next().is_none()),
+                "{names:?}: some are missing"
+            );
+        }
+    }
+}
+
+/// A fleet that sends every row of the sample recording so many times over, as soon as all is subscribed, and then stands
+/// still.
+async fn fleet_of_the_sample(copies: u32) -> Fleet {
+    let mut plan = FleetPlan::new().instruments(LISTED).set("redundancy", copies);
+    // Each connection has two instruments, and begins when it has both.
+    let replay = json!({"file": recordings::own_sample(), "rate": 100, "await_subscriptions": 2});
+    for (number, name) in
+        ["alpha", "beta", "gamma", "delta"][..2 * copies as usize].iter().enumerate()
+    {
+        plan = plan.connection(json!({
+            "connection_id": name,
+            "broker_id": format!("100{number}"),
+            "env": {"QAMD_SIM": json!({"replay": replay}).to_string()},
+        }));
+    }
+    plan.start_ready().await
+}
+
+fn rows_of_the_sample() -> BTreeMap<String, usize> {
+    let mut rows = BTreeMap::new();
+    for row in Recording::open(&recordings::own_sample()) {
+        *rows.entry(row.instrument().to_owned()).or_default() += 1;
+    }
+    rows
+}
+
+async fn the_samples_agree_with_a_client(copies: u32) {
+    let fleet = fleet_of_the_sample(copies).await;
+    let workshop = Workshop::new();
+    let latest = Latest::all(&workshop, &fleet);
+    // There are no ticks yet, but places for them.
+    for sample in &latest[..2] {
+        sample.show(&[], &[]).await;
+    }
+    let rows = rows_of_the_sample();
+    let followers = Followers::start(&workshop, &fleet, &rows);
+    let mut client = fleet.client().await;
+    client.subscribe(&TRADED.map(|(instrument, _)| instrument)).await;
+    let mut seen: BTreeMap<String, Vec<Push>> = BTreeMap::new();
+    for _ in 0..rows.values().sum() {
+        let push = client.next_push().await;
+        seen.entry(push.instrument().to_owned()).or_default().push(push);
+    }
+    assert!(rows.iter().all(|(name, count)| seen[name].len() == *count), "each came once");
+    followers.assert_saw(&seen);
+
+    let last: Vec<&Push> = TRADED.iter().map(|(name, _)| seen[*name].last().unwrap()).collect();
+    assert!(last.iter().any(|push| push.number("last_price").is_none()), "something is unknown");
+    let [c, python, boost] = &latest;
+    let keys = TRADED.map(|(_, key)| key);
+    let mixed = ["SHFE.rb2605", "m2605", "SR605", "CZCE.SPD SR605&SR609"];
+    for (sample, names) in [(c, mixed), (c, keys), (python, mixed), (python, keys), (boost, keys)] {
+        sample.show(&names, &last).await;
+    }
+    // Who names none sees all that has ticked, in the order of the list.
+    for sample in [c, python] {
+        sample.show(&[], &last).await;
+    }
+    let program = workshop.boost("old_reader", "tests/e2e/programs/old_reader.cpp");
+    let mut old = Program::start(Command::new(program).arg(&fleet.home().segments()[1]));
+    for (key, facts) in FACTS {
+        let push = TRADED.iter().position(|(_, of)| *of == key).map(|at| last[at]);
+        assert_has(&mut old, key, facts, push);
+    }
+    fleet.stop().await;
+}
+
+/// Every field of `qamddata` says what the operator's file or the client's message says.
+fn assert_has(old: &mut Program, key: &str, facts: [Option<f64>; 6], push: Option<&Push>) {
+    assert_eq!(old.ask(&format!("find {key}")), "found");
+    let cells = parsed(&old.ask(&format!("get {key}")));
+    let names =
+        ["expired", "product_class", "volume_multiple", "price_tick", "margin", "commission"];
+    assert_eq!(names.map(|name| cells.number(name)), facts, "{}", cells.text());
+    for (name, of_push) in PRICES {
+        let price = push.and_then(|push| push.number(of_push));
+        assert_eq!(
+            cells.number(name).map(f64::to_bits),
+            price.map(f64::to_bits),
+            "{name} of {key}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_samples_agree_with_a_client_of_one_connection_each() {
+    the_samples_agree_with_a_client(1).await;
+}
+
+#[tokio::test]
+async fn the_samples_agree_with_a_client_of_two_connections_each() {
+    the_samples_agree_with_a_client(2).await;
 }

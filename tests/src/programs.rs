@@ -165,6 +165,27 @@ impl Program {
         self.line()
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A line that has come already.
+    #[must_use]
+    pub fn line_if_any(&self) -> Option<String> {
+        self.stdout.try_recv().ok()
+    }
+
+    /// Gives it a line, and waits for no answer.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn tell(&mut self, word: &str) {
+        let stdin = self.stdin.as_mut().expect("it is open as long as the program runs");
+        writeln!(stdin, "{word}").expect("it hears");
+    }
+
     /// Waits for its end. Returns how it ended, and what was left of its lines.
     ///
     /// # Panics

@@ -69,6 +69,7 @@ impl DepthOwner {
         known: usize,
         sharing: Sharing,
     ) -> Result<(Self, Opening), PlaceError> {
+        place.clear_asides();
         let why = match place.open_write() {
             Ok(file) => match Self::take_over(&file, known) {
                 Ok(owner) => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::check::{Sound, check};
 use super::key::QamddataKey;
-use super::layout::{Instrument, SEGMENT_BYTES};
+use super::layout::{INDEX_MUTEX, Instrument, SEGMENT_BYTES};
 use super::lock::{IndexLock, LockWatch, Verdict, owner_is_alive};
 use super::shim::{self, Refusal};
 use crate::shared_memory::{Opening, Place, PlaceError, ReadWrite, Sharing, WORD_BYTES};
@@ -67,6 +67,7 @@ impl QamddataOwner {
         universe: &[(QamddataKey, Instrument)],
         sharing: Sharing,
     ) -> Result<(Self, Opening), OwnerError> {
+        place.clear_asides();
         let why = match place.open_write() {
             Ok(file) => match Self::take_over(place, &file, universe.len()) {
                 Ok(owner) => {
@@ -210,6 +211,9 @@ impl QamddataOwner {
         if let Verdict::Free(lock) = verdict {
             lock.free(&self.memory);
         }
+        // One that was woken when the mutex became free, and died before it took it, has swallowed the wake-up of those who
+        // sleep beside it. To be woken in vain costs them nothing.
+        self.memory.wake_all(INDEX_MUTEX as usize);
         verdict
     }
 }

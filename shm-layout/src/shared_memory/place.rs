@@ -115,14 +115,13 @@ impl Place {
     }
 
     /// Makes a file of zeros beside the place, under a name of this process's. `reserved` of its bytes are there for certain;
-    /// touching others while `/dev/shm` is full ends the process, so they are to be reserved first.
+    /// touching others while `/dev/shm` is full ends the process, so they are to be reserved first. The caller has called
+    /// [`Self::clear_asides`].
     ///
     /// # Errors
     /// [`PlaceError`], as when shared memory is full.
     pub fn make_aside(&self, bytes: u64, reserved: u64) -> Result<Aside<'_>, PlaceError> {
         let path = self.beside(&format!("new-{}", std::process::id()));
-        // What a process of this id left when it died.
-        drop(std::fs::remove_file(&path));
         let mut options = OpenOptions::new();
         let failed = |error| self.failed("making", error);
         let file = options
@@ -138,13 +137,40 @@ impl Place {
         Ok(aside)
     }
 
+    /// Removes what owners that were killed while they made a segment have left beside the place. The caller is the owner, so
+    /// nobody else makes one now.
+    pub fn clear_asides(&self) {
+        let name = self.beside("new-");
+        let (Some(dir), Some(prefix)) = (name.parent(), name.file_name()) else { return };
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        for entry in entries {
+            let found = entry.file_name();
+            let rest = found.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+            if rest.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit)) {
+                // Another user's stays; it is in nobody's way but for its memory.
+                drop(std::fs::remove_file(entry.path()));
+            }
+        }
+    }
+
     /// Puts away what stands in the place, under [`Self::quarantine`], where it takes the place of what was put away before.
     /// True when there was something.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub fn put_away(&self) -> Result<bool, PlaceError> {
-        match std::fs::rename(&self.path, self.quarantine()) {
+        let quarantine = self.quarantine();
+        let renamed = std::fs::rename(&self.path, &quarantine).or_else(|error| match error.kind() {
+            // A directory takes no file's place, a file no directory's, and nothing that of a full one.
+            io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::DirectoryNotEmpty => {
+                remove_whole(&quarantine)?;
+                std::fs::rename(&self.path, &quarantine)
+            }
+            _ => Err(error),
+        });
+        match renamed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(self.failed("putting away", error)),
@@ -157,7 +183,7 @@ impl Place {
     /// [`PlaceError`].
     pub fn remove(&self) -> Result<(), PlaceError> {
         for path in [&self.path, &self.quarantine()] {
-            match std::fs::remove_file(path) {
+            match remove_whole(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(self.failed("removing", error));
                 }
@@ -186,6 +212,14 @@ impl Place {
 
     fn failed(&self, doing: &'static str, source: impl Into<io::Error>) -> PlaceError {
         PlaceError { doing, path: self.path.clone(), source: source.into() }
+    }
+}
+
+/// Removes a file, or a directory with all that is in it.
+fn remove_whole(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path)?.is_dir() {
+        true => std::fs::remove_dir_all(path),
+        false => std::fs::remove_file(path),
     }
 }
 
