@@ -95,7 +95,7 @@ fn a_full_segment_is_sound_to_the_last_byte() {
     assert!(sound.free_bytes < 192, "{} bytes are free", sound.free_bytes);
     assert!((170_000..180_000).contains(&owner.len()));
     drop(owner);
-    let (mut owner, opening) = own.open(&[]);
+    let (mut owner, opening) = own.open(&universe(180_000));
     assert_eq!(opening, Opening::Reused);
     assert!(owner.insert(&key("one-more"), &Instrument::UNKNOWN).is_err());
 }
