@@ -4,7 +4,7 @@
 // segment_user SEGMENT get KEY     looks the key up once and prints its last price
 // segment_user SEGMENT walk        goes through the whole map and prints its keys, which must be in order
 // segment_user SEGMENT hold        keeps the index's mutex until a line comes
-// segment_user SEGMENT wreck       writes nonsense into the links of the map's nodes but for the first hundred bytes of each price
+// segment_user SEGMENT wreck       writes nonsense into a link of every node of the map but the last
 
 #include "../../abi/programs/legacy_map.hpp"
 
