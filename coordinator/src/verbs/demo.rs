@@ -72,8 +72,9 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
         let DemoPlan { config, files, instruments, title } = plan;
         let signals = Signals::listen().map_err(|error| format!("listening for signals failed: {error}"))?;
         let instance = config.instance;
-        let depth = start::fleet_paths(instance, None).map(|paths| paths.depth_name());
-        let segments: Vec<String> = depth.into_iter().chain(config.qamddata_name.clone()).collect();
+        let paths = start::fleet_paths(instance, None).map_err(|error| crate::output::chain(&error))?;
+        let depth = paths.depth_name();
+        let segments: Vec<String> = [depth.clone()].into_iter().chain(config.qamddata_name.clone()).collect();
         let coordinator = start::start(config, files, fixed(), Some(children_log)).await.map_err(|error| with_log(&instance, &crate::output::chain(&error)))?;
         signals.forward(&coordinator.inbox());
         let http = coordinator.http();
@@ -87,6 +88,7 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
                  \x20 try       wscat -c ws://{address}/ -x '{{\"action\":\"subscribe\",\"instruments\":[{}]}}' -w 10\n\
                  \x20 status    qamd status --instance {instance}   or   http://{http}/status\n\
                  \x20 metrics   http://{http}/metrics\n\
+                 \x20 memory    qamd shm --instance {instance}   or   python3 samples/depth.py --segment {depth}\n\
                  \x20 log       {}\n\
                  \x20 stop      Ctrl-C\n\n",
                 example.join(","),
