@@ -46,19 +46,35 @@ impl OwnCells {
         self.writer.as_ref().is_none_or(CellWriter::is_outdated)
     }
 
-    /// Takes the segments; gives those that were used until now, to be closed where nobody waits for it.
-    pub fn opened(&mut self, writer: CellWriter) -> Option<CellWriter> {
-        for (instrument, own) in &mut self.own {
-            *own = Own { cell: writer.find(instrument), caught_up: false };
+    /// Takes the segments, and writes what is known; gives those that were used until now, to be closed where nobody waits for
+    /// it.
+    pub fn opened<'a>(
+        &mut self,
+        writer: CellWriter,
+        last: impl Fn(&InstrumentId) -> Option<&'a Tick>,
+    ) -> Option<CellWriter> {
+        for own in self.own.values_mut() {
+            *own = Own { cell: None, caught_up: false };
         }
-        self.writer.replace(writer)
+        let before = self.writer.replace(writer);
+        self.look_again(last);
+        before
     }
 
-    /// Looks for the places of instruments that had none.
-    pub fn look_again(&mut self) {
+    /// Looks for the places of instruments that had none, and writes what is known of them.
+    pub fn look_again<'a>(&mut self, last: impl Fn(&InstrumentId) -> Option<&'a Tick>) {
         let Some(writer) = &self.writer else { return };
+        let mut found = Vec::new();
         for (instrument, own) in self.own.iter_mut().filter(|(_, own)| own.cell.is_none()) {
             own.cell = writer.find(instrument);
+            if own.cell.is_some() {
+                found.push(*instrument);
+            }
+        }
+        for instrument in found {
+            if let Some(last) = last(&instrument) {
+                self.write(&instrument, last);
+            }
         }
     }
 

@@ -114,13 +114,18 @@ impl Sink {
     /// instruments that had none.
     pub fn need_cells(&self) -> bool {
         let mut path = self.path();
-        path.cells.look_again();
-        path.cells.need_opening()
+        let TickPath { cells, seen, .. } = &mut *path;
+        cells.look_again(|instrument| seen.get(instrument).map(|seen| &seen.last));
+        cells.need_opening()
     }
 
     /// Takes the segments of the cells.
     pub fn set_cells(&self, writer: CellWriter) {
-        let before = self.path().cells.opened(writer);
+        let before = {
+            let mut path = self.path();
+            let TickPath { cells, seen, .. } = &mut *path;
+            cells.opened(writer, |instrument| seen.get(instrument).map(|seen| &seen.last))
+        };
         // Closing takes long, and the library's thread must not wait for it.
         drop(before);
     }

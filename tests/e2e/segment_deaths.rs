@@ -301,6 +301,8 @@ async fn a_coordinator_killed_while_it_adds_instruments_leaves_what_the_next_one
     })
     .await;
     reading.abort();
+    // What was put away stays for whoever wants to look at it.
+    std::fs::remove_file(place.quarantine()).unwrap();
     fleet.stop().await;
 }
 

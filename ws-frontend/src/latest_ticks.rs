@@ -31,14 +31,15 @@ impl LatestTicks {
         self.reader.is_some()
     }
 
-    /// The latest tick of an instrument that the fleet carries. What it does not carry may have been left there long ago.
+    /// The latest tick of an instrument that the fleet carries, if it came since the fleet does. What it does not carry, or has
+    /// only begun to, may have been left there long ago.
     #[must_use]
     pub fn get(&self, instrument: &InstrumentId) -> Option<Box<Tick>> {
         let reader = self.reader.as_ref()?;
         let slot = reader.find(instrument)?;
-        reader.head(slot)?.carried_since_ns?;
+        let since = reader.head(slot)?.carried_since_ns?;
         match reader.read(slot) {
-            Found::Latest(tick) => Some(tick),
+            Found::Latest(tick) => Some(tick).filter(|tick| tick.receive_time_ns >= since),
             // One that is overtaken all the time is about to come by itself.
             Found::Nothing | Found::Busy => None,
         }
