@@ -107,13 +107,34 @@ pub fn take(
         })?;
     let name = claim(&paths.instance_claim(), "fleet of this name", paths, |other| {
         RuntimeDirError::NameInUse { instance, other }
-    })?;
+    });
+    let name = match name {
+        Ok(name) => name,
+        Err(error) => return Err(given_back(error, paths, [coordinator])),
+    };
     let segment = segment.map(|place| {
         claim(&place.owner_lock(), "owner of this segment", paths, |other| {
             RuntimeDirError::SegmentInUse { path: place.path().to_owned(), other }
         })
     });
-    Ok(Premises { coordinator, name, segment: segment.transpose()?, paths: paths.clone() })
+    match segment.transpose() {
+        Ok(segment) => Ok(Premises { coordinator, name, segment, paths: paths.clone() }),
+        Err(error) => Err(given_back(error, paths, [name, coordinator])),
+    }
+}
+
+/// Gives back what was taken before a refusal, which is handed on. With processes of an earlier coordinator alive it stays.
+fn given_back<const COUNT: usize>(
+    refusal: RuntimeDirError,
+    paths: &FleetPaths,
+    taken: [LockFile; COUNT],
+) -> RuntimeDirError {
+    if held_locks(paths.runtime_dir()).is_empty() {
+        // What cannot be removed is free all the same, and the refusal says more.
+        taken.into_iter().for_each(|lock| drop(lock.remove()));
+        drop(std::fs::remove_dir(paths.runtime_dir()));
+    }
+    refusal
 }
 
 /// Takes a name in shared memory, by a lock file that says in which runtime directory its fleet lives.
@@ -277,6 +298,7 @@ mod tests {
         let text = error.to_string();
         let dir = one.runtime_dir().display().to_string();
         assert!(text.contains(&dir) && text.contains("qamddata_name"), "{text}");
+        assert!(!two.instance_claim().exists() && !two.runtime_dir().exists());
         premises.leave().unwrap();
         assert!(!place.owner_lock().exists());
         let moved = take(&two, Some(&place), uid).unwrap();

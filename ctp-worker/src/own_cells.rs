@@ -61,11 +61,15 @@ impl OwnCells {
         before
     }
 
-    /// Looks for the places of instruments that had none, and writes what is known of them.
+    /// Looks for the places of instruments that had none, in either segment, and writes what is known of them.
     pub fn look_again<'a>(&mut self, last: impl Fn(&InstrumentId) -> Option<&'a Tick>) {
         let Some(writer) = &self.writer else { return };
         let mut found = Vec::new();
-        for (instrument, own) in self.own.iter_mut().filter(|(_, own)| own.cell.is_none()) {
+        for (instrument, own) in &mut self.own {
+            if let Some(cell) = &mut own.cell {
+                writer.complete(cell);
+                continue;
+            }
             own.cell = writer.find(instrument);
             if own.cell.is_some() {
                 found.push(*instrument);

@@ -72,13 +72,29 @@ impl CellWriter {
         self.depth.write(cell.slot, tick);
         let Some(qamddata) = &self.qamddata else { return };
         // It may have been given its place there since the last tick, or another.
+        self.look_up(qamddata, cell);
+        if cell.approved {
+            qamddata.write(cell.offset, tick);
+        }
+    }
+
+    /// Writes into `qamddata` what the depth segment has of an instrument that was given its place there only now: its next
+    /// tick may be hours away. Does nothing for one that has its place.
+    pub fn complete(&self, cell: &mut Cell) {
+        let Some(qamddata) = self.qamddata.as_ref().filter(|_| cell.offset == 0) else { return };
+        self.look_up(qamddata, cell);
+        if cell.approved
+            && let Some(tick) = self.latest(cell)
+        {
+            qamddata.write(cell.offset, &tick);
+        }
+    }
+
+    fn look_up(&self, qamddata: &QamddataCells, cell: &mut Cell) {
         let offset = self.depth.cells(cell.slot);
         if offset != cell.offset {
             cell.offset = offset;
             cell.approved = qamddata.holds(offset, &cell.instrument);
-        }
-        if cell.approved {
-            qamddata.write(offset, tick);
         }
     }
 }

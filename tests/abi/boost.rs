@@ -51,7 +51,7 @@ fn the_segment_is_the_one_that_every_boost_makes() {
     let segments = Segments::new(&names, &universe);
     let ours = bytes_but_for_mutexes(names.qamddata().path());
     for boost in boosts() {
-        let creator = workshop.compile_with("creator", boost, &["tests/abi/programs/creator.cpp"]);
+        let creator = boost.compile(&workshop, "creator", &["tests/abi/programs/creator.cpp"]);
         let name = format!("{}.{}", names.qamddata_name(), boost.version);
         let theirs = Place::named(&name);
         let (code, _) = run(Command::new(creator).arg(&name), &input(&universe));
@@ -79,7 +79,7 @@ fn the_shim_makes_the_same_with_every_boost() {
     let ours = std::fs::read(names.qamddata().path()).unwrap();
     for boost in boosts() {
         let sources = ["tests/abi/programs/shim_main.cpp", "shm-layout/cpp/qamddata_shim.cpp"];
-        let shim = workshop.compile_with("shim", boost, &sources);
+        let shim = boost.compile(&workshop, "shim", &sources);
         let file = workshop.file(&format!("shim-{}.bytes", boost.version));
         let (code, _) = run(Command::new(shim).arg(&file), &input(&universe));
         assert_eq!(code, Some(0), "the shim with Boost {}", boost.version);
@@ -96,7 +96,7 @@ fn every_boost_finds_things_where_rust_has_them() {
     let memory = ReadOnly::map(&names.qamddata().open_read().unwrap()).unwrap();
     let sound = check(&memory).unwrap();
     for boost in boosts() {
-        let nodes = workshop.compile_with("nodes", boost, &["tests/abi/programs/nodes.cpp"]);
+        let nodes = boost.compile(&workshop, "nodes", &["tests/abi/programs/nodes.cpp"]);
         let (code, output) = run(Command::new(nodes).arg(names.qamddata_name()), "");
         assert_eq!(code, Some(0), "Boost {}", boost.version);
         let mut expected =
@@ -123,7 +123,7 @@ fn programs_of_every_boost_read_what_a_worker_writes() {
         segments.write(&tick(id, number));
     }
     for boost in boosts() {
-        let reader = workshop.compile_with("legacy_reader", boost, &["samples/legacy_reader.cpp"]);
+        let reader = boost.compile(&workshop, "legacy_reader", &["samples/legacy_reader.cpp"]);
         let keys = universe.iter().map(|(_, key, _)| key.to_string());
         let mut command = Command::new(&reader);
         command.args(["--segment", &names.qamddata_name()]).args(keys);
@@ -151,7 +151,7 @@ fn programs_of_every_boost_stay_attached_while_instruments_are_added() {
         .iter()
         .map(|boost| {
             let source = ["samples/legacy_reader.cpp"];
-            let mut command = Command::new(workshop.compile_with("attached", boost, &source));
+            let mut command = Command::new(boost.compile(&workshop, "attached", &source));
             command.args(["--segment", &names.qamddata_name(), "--count", "4"]);
             Program::start(command.args([known_key.to_string(), later_key.to_string()]))
         })

@@ -1,6 +1,7 @@
 //! The gateway from outside: whole fleets of the real binaries on the simulated library.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod attached;
 mod burst;
 mod command_line;
 mod control_channel;
@@ -11,6 +12,7 @@ mod first_tick;
 mod front;
 mod golden;
 mod hostile;
+mod late_client;
 mod libraries;
 mod login;
 mod onlooker;
@@ -21,6 +23,7 @@ mod reload;
 mod scripts;
 mod segment_damage;
 mod segment_deaths;
+mod segment_names;
 mod segment_users;
 mod shm;
 mod slow_client;

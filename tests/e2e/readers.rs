@@ -346,21 +346,36 @@ async fn an_instrument_learned_during_the_day_is_there_at_once() {
         ("found".into(), "none".into())
     );
 
+    // More than get their places in qamddata before their snapshots come.
+    let learned = ["m2605", "m2607", "m2609", "m2611", "y2605", "y2607", "y2609", "p2605", "p2609"];
     let mut client = fleet.client().await;
-    client.subscribe(&["m2605"]).await;
-    let push = client.next_push().await;
-    assert_eq!(probe.ask("find DCE.m2605"), "1", "its place was there before its first tick");
+    client.subscribe(&learned).await;
+    let mut pushes = BTreeMap::new();
+    while pushes.len() < learned.len() {
+        let push = client.next_push().await;
+        let found = probe.ask(&format!("find DCE.{}", push.instrument()));
+        assert_ne!(found, "-1", "its place was there before its first tick");
+        pushes.insert(push.instrument().to_owned(), push);
+    }
     assert_eq!(probe.ask("current"), "1");
+    let last = learned.map(|instrument| &pushes[instrument]);
+    let keys = learned.map(|instrument| format!("DCE.{instrument}"));
+    let keys = keys.each_ref().map(String::as_str);
     let [c, python, boost] = &Latest::all(&workshop, &fleet);
-    c.show(&["m2605"], &[&push]).await;
-    python.show(&["DCE.m2605"], &[&push]).await;
+    c.show(&learned, &last).await;
+    python.show(&keys, &last).await;
 
-    // Who has the other segment mapped finds it there, with its price though the market stands still.
-    eventually("the key is there", async || (old.ask("find DCE.m2605") == "found").then_some(()))
-        .await;
-    boost.show(&["DCE.m2605"], &[&push]).await;
+    // Who has the other segment mapped finds them there, with their prices though the market stands still.
+    for key in keys {
+        let question = format!("find {key}");
+        let there = eventually("the key", async || (old.ask(&question) == "found").then_some(()));
+        there.await;
+    }
+    boost.show(&keys, &last).await;
     let unlisted = [Some(0.0), Some(1.0), Some(0.0), None, None, None];
-    assert_has(&mut old, "DCE.m2605", unlisted, Some(&push));
+    for (key, push) in keys.iter().zip(last) {
+        assert_has(&mut old, key, unlisted, Some(push));
+    }
     drop((old, probe));
     fleet.stop().await;
 }

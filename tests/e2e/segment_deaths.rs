@@ -98,6 +98,41 @@ async fn a_crowd_of_living_readers_is_never_robbed_of_the_lock() {
     fleet.stop().await;
 }
 
+#[tokio::test]
+async fn additions_and_restarts_go_on_in_a_crowd_of_readers() {
+    const RESTARTS: usize = 10;
+    let workshop = Workshop::new();
+    let program = segment_user(&workshop);
+    let mut fleet = fleet().await;
+    let place = Place::named(&fleet.home().segments()[1]);
+    let mut crowd: Vec<Program> = (0..8).map(|_| spinning(&program, &fleet)).collect();
+    let names: Vec<String> = (0..300).map(|n| format!("rb{}", 3000 + n)).collect();
+    let mut client = fleet.client().await;
+    client.subscribe(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let reading = tokio::spawn(async move { client.hear_out().await });
+    let whole = names.len() + 2;
+    for restart in 1..=RESTARTS {
+        let most = whole * restart / RESTARTS;
+        eventually("additions go on", async || held(&place).filter(|held| *held >= most)).await;
+        assert_eq!(fleet.metric("qamd_qamddata_damaged").await, 0.0, "{}", fleet.log());
+        fleet.kill_coordinator();
+        let from = fleet.log().len();
+        fleet.run();
+        fleet.wait_serving().await;
+        let said = said_of(&fleet, &place, from);
+        assert!(said.contains("goes on"), "{said}");
+    }
+    for reader in &mut crowd {
+        let counts = reader.ask("how many");
+        assert!(!counts.starts_with("0 "), "{counts}");
+    }
+    assert_eq!(fleet.metric(FREED).await, 0.0, "{}", fleet.log());
+    assert_eq!(walked(&program, &fleet).len(), whole);
+    drop(crowd);
+    reading.abort();
+    fleet.stop().await;
+}
+
 /// Waits until the coordinator has looked at the lock so often, as it says in the depth segment.
 async fn watched_so_often(fleet: &Fleet, looks: u32) {
     let place = Place::named(&fleet.paths().depth_name());
@@ -118,7 +153,7 @@ async fn a_lock_whose_holder_was_killed_is_freed_for_those_who_wait_and_those_wh
     let fleet = fleet().await;
     for round in 1..=3 {
         let holder = holding(&program, &fleet);
-        let waiting = spinning(&program, &fleet);
+        let mut waiting = spinning(&program, &fleet);
         let mut late = Program::start(&mut using(&program, &fleet, &["hold"]));
         watched_so_often(&fleet, 4).await;
         assert_eq!(late.line_if_any(), None, "the living holder keeps the lock");
@@ -126,8 +161,9 @@ async fn a_lock_whose_holder_was_killed_is_freed_for_those_who_wait_and_those_wh
         drop(holder);
         assert_eq!(late.line(), "holding", "it is the next one's");
         assert_eq!(late.ask("go"), "let go");
-        let mut waiting = waiting;
         assert!(waiting.ask("how many").ends_with(" 0"));
+        // Killed, it might die with the lock as well.
+        assert!(waiting.end().0.success());
         finds(&program, &fleet, KEY);
         assert_eq!(fleet.metric(FREED).await, f64::from(round));
     }
@@ -256,8 +292,7 @@ async fn a_coordinator_killed_while_it_adds_instruments_leaves_what_the_next_one
     let mut chance = Chance::from_variable("QAMD_DEATHS_SEED", 3);
     let workshop = Workshop::new();
     let program = segment_user(&workshop);
-    let mut fleet =
-        FleetPlan::new().simulated("alpha", &json!({"rate": 2000})).start_ready().await;
+    let mut fleet = FleetPlan::new().simulated("alpha", &json!({"rate": 2000})).start_ready().await;
     let place = Place::named(&fleet.home().segments()[1]);
     let mut client = fleet.client().await;
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -65,14 +65,19 @@ impl Workshop {
         Self { dir }
     }
 
+    /// A place in it; nothing is made there.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// Compiles a program with the headers of readers at hand; warnings are faults. The arguments name its sources, as the
     /// workspace has them.
     ///
     /// # Panics
     /// When there is no such compiler, or it finds fault.
-    #[must_use]
     pub fn compile(&self, name: &str, compiler: &str, arguments: &[&str]) -> PathBuf {
-        let program = self.dir.join(name);
+        let program = self.file(name);
         let output = Command::new(compiler)
             .args(["-O2", "-Wall", "-Wextra", "-Werror", "-I"])
             .arg(workspace().join("shm-layout/include"))

@@ -94,8 +94,9 @@ impl QamddataOwner {
                 "it is nearly full with {known} instruments, most of them of the past"
             ));
         }
-        // A reader that is alive is about to let go.
+        // A reader that is alive is about to let go, and of one without a name the watch will know.
         if let Some(lock) = sound.index_lock
+            && lock.owner != 0
             && !owner_is_alive(lock.owner, place.path())
         {
             lock.free(&memory);
@@ -206,7 +207,7 @@ impl QamddataOwner {
 
     /// Looks at the index's mutex, and frees it when its holder is dead. Gives what was found.
     pub fn watch_lock(&mut self, now: Instant) -> Verdict {
-        let lock = IndexLock::of(&self.memory);
+        let lock = IndexLock::settled(&self.memory);
         let verdict = self.watch.look(now, lock, |owner| owner_is_alive(owner, self.place.path()));
         if let Verdict::Free(lock) = verdict {
             lock.free(&self.memory);

@@ -160,16 +160,17 @@ impl Place {
     /// [`PlaceError`].
     pub fn put_away(&self) -> Result<bool, PlaceError> {
         let quarantine = self.quarantine();
-        let renamed = std::fs::rename(&self.path, &quarantine).or_else(|error| match error.kind() {
-            // A directory takes no file's place, a file no directory's, and nothing that of a full one.
-            io::ErrorKind::IsADirectory
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::DirectoryNotEmpty => {
-                remove_whole(&quarantine)?;
-                std::fs::rename(&self.path, &quarantine)
-            }
-            _ => Err(error),
-        });
+        let renamed =
+            std::fs::rename(&self.path, &quarantine).or_else(|error| match error.kind() {
+                // A directory takes no file's place, a file no directory's, and nothing that of a full one.
+                io::ErrorKind::IsADirectory
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::DirectoryNotEmpty => {
+                    remove_whole(&quarantine)?;
+                    std::fs::rename(&self.path, &quarantine)
+                }
+                _ => Err(error),
+            });
         match renamed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -156,6 +156,44 @@ fn what_is_no_segment_is_put_away() {
 }
 
 #[test]
+fn what_was_put_away_before_stands_in_nobodys_way() {
+    let own = Own::new();
+    let full = |path: &std::path::Path| {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("within"), "x").unwrap();
+    };
+    for round in 0..3 {
+        drop(std::fs::remove_file(own.place.path()));
+        full(own.place.path());
+        assert_replaced(&own, &format!("directory {round}"));
+        assert!(own.place.quarantine().join("within").exists());
+        std::fs::write(own.place.path(), "x").unwrap();
+        assert_replaced(&own, &format!("file {round}"));
+        assert_eq!(std::fs::read(own.place.quarantine()).unwrap(), b"x");
+    }
+}
+
+#[test]
+fn what_killed_owners_left_half_made_goes_with_the_next() {
+    let (own, other) = (Own::new(), Own::new());
+    let beside = |own: &Own, suffix: &str| {
+        let path = own.place.path().with_file_name(format!("{}.{suffix}", own.name()));
+        std::fs::write(&path, "").unwrap();
+        path
+    };
+    let stale = [beside(&own, "new-1"), beside(&own, &format!("new-{}", std::process::id()))];
+    let others = [beside(&own, "new-"), beside(&own, "new-1x"), beside(&other, "new-1")];
+    drop(own.open(&[]));
+    let stays = |path: &std::path::PathBuf| path.exists();
+    let (gone, kept) = (!stale.iter().any(stays), others.iter().all(stays));
+    others.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    assert!(gone && kept);
+    // Also where what stands is sound.
+    let stale = beside(&own, "new-7");
+    assert_eq!((own.open(&[]).1, stale.exists()), (Opening::Reused, false));
+}
+
+#[test]
 fn a_damaged_or_truncated_segment_is_put_away() {
     let own = Own::new();
     drop(own.open(&universe(20)));

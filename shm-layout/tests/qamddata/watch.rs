@@ -30,6 +30,21 @@ fn a_dead_holder_is_noticed_on_the_second_look() {
 }
 
 #[test]
+fn a_holder_without_a_name_is_left_alone_by_a_start_and_freed_by_the_watch() {
+    let own = Own::new();
+    drop(own.open(&universe(5)));
+    own.put(112 / 8, &[1, 0]);
+    let (mut owner, opening) = own.open(&[]);
+    assert_eq!(opening, Opening::Reused);
+    let lock = check(own.words().as_slice()).unwrap().index_lock.unwrap();
+    assert_eq!(lock.owner, 0);
+    let now = monotonic();
+    let looks = (0..100).take_while(|_| owner.watch_lock(now) == Verdict::Well).count();
+    assert_eq!(looks, 7, "the eighth frees it");
+    drop(Reader::that("find", own.name()));
+}
+
+#[test]
 fn whoever_waits_goes_on_when_it_is_freed() {
     let own = Own::new();
     let (mut owner, _) = own.open(&universe(5));
@@ -43,6 +58,26 @@ fn whoever_waits_goes_on_when_it_is_freed() {
     }
     assert_eq!(owner.watch_lock(monotonic()), Verdict::Well);
     assert!(matches!(owner.watch_lock(monotonic()), Verdict::Free(_)));
+    waiting.join().unwrap();
+}
+
+/// The mutex wakes one of those who sleep when it becomes free; that one died before it took it.
+#[test]
+fn whoever_sleeps_beside_a_free_mutex_is_woken() {
+    let own = Own::new();
+    let (mut owner, _) = own.open(&universe(5));
+    drop(Reader::that("hold", own.name()));
+    let name = own.name().to_owned();
+    let waiting = std::thread::spawn(move || drop(Reader::that("find", &name)));
+    while own.words()[112 / 8] & 0xffff_ffff != 2 {
+        assert!(!waiting.is_finished(), "it found what it looked for in spite of the mutex");
+        std::thread::yield_now();
+    }
+    own.put(112 / 8, &[0, 0]);
+    while !waiting.is_finished() {
+        assert!(matches!(owner.watch_lock(monotonic()), Verdict::Well));
+        std::thread::yield_now();
+    }
     waiting.join().unwrap();
 }
 
