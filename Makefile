@@ -67,7 +67,7 @@ install: release ## Install into PREFIX (default /usr/local)
 	install -m 755 target/release/libqamd_ctp_sim.so $(DESTDIR)$(PREFIX)/lib/qamd/
 	install -m 755 target/release/libqamd_reader.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 shm-layout/include/*.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 samples/* $(DESTDIR)$(PREFIX)/share/qamd/samples/
+	install -m 644 $(wildcard samples/*.c samples/*.cpp samples/*.py) $(DESTDIR)$(PREFIX)/share/qamd/samples/
 	install -m 644 README.md config/* systemd/* $(DESTDIR)$(PREFIX)/share/qamd/
 
 clean: ## Remove what was built

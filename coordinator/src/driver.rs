@@ -2,6 +2,7 @@
 
 mod clocks;
 mod inbound;
+mod places;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use nix::unistd::Pid;
 use shm_layout::FleetPaths;
 use shm_layout::clock::{monotonic, unix_ms};
 use shm_layout::control::{
-    Assignment, Carry, FleetStatus, HelloReply, OperatorReply, OperatorRequest, Role, ToWorker,
+    FleetStatus, FromWorker, HelloReply, OperatorReply, OperatorRequest, Role, ToWorker,
 };
 use shm_layout::ring::RingNode;
 use tokio::sync::mpsc;
@@ -27,6 +28,7 @@ use crate::segments::Segments;
 use crate::settings::Settings;
 use crate::spawn::Spawner;
 use clocks::{Clocks, every, until};
+use places::ticking_of;
 
 pub use inbound::{ControlTotals, Inbound, Reread, Snapshot};
 use shm_layout::lock_file::{LockState, probe};
@@ -158,12 +160,20 @@ impl Driver {
                     self.send(client, Outgoing::Reply(HelloReply::Welcome));
                 } else {
                     self.fleet.hello(client, &hello, now);
+                    if let Role::Worker(worker) = &hello.role {
+                        self.make_room(ticking_of(&worker.inventory));
+                    }
                     // The answers go out before anything else is said to this client.
                     self.act();
                 }
             }
             Inbound::Said(client, Incoming::Worker(message)) => {
-                self.fleet.worker_said(client, message, now)
+                let ticking = match &message {
+                    FromWorker::Instruments(reports) => ticking_of(reports),
+                    _ => Vec::new(),
+                };
+                self.fleet.worker_said(client, message, now);
+                self.make_room(ticking);
             }
             Inbound::Said(client, Incoming::Frontend(message)) => {
                 self.fleet.frontend_said(client, message, now)
@@ -255,18 +265,6 @@ impl Driver {
                 Action::Terminate(process, pid) => self.signal(process, pid, Signal::SIGTERM),
                 Action::Kill(process, pid) => self.signal(process, pid, Signal::SIGKILL),
             }
-        }
-    }
-
-    /// What a worker is told to carry has its place before the worker hears of it.
-    fn prepare_segments(&mut self, assignment: &Assignment) {
-        let segments = &mut self.hands.segments;
-        for Carry { instrument, .. } in assignment.carried() {
-            segments.make_room(*instrument);
-            segments.set_carried(instrument, true);
-        }
-        for instrument in assignment.released() {
-            segments.set_carried(instrument, self.fleet.is_carried(instrument));
         }
     }
 

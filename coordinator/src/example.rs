@@ -184,7 +184,8 @@ pub(crate) fn snapshot() -> Snapshot {
             without_place: 1,
             example: Some("zzz01: nobody knows where".into()),
             locks_freed: 2,
-            damaged: None,
+            closed: None,
+            displaced: Vec::new(),
         },
         control: ControlTotals { clients: 5, refused: 0, overflowed: 3 },
     }

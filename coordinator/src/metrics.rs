@@ -120,7 +120,8 @@ mod tests {
             "qamd_qamddata_instruments 305",
             "qamd_qamddata_waiting 4",
             "qamd_segments_without_place 1",
-            "qamd_qamddata_damaged 0",
+            "qamd_qamddata_closed 0",
+            "qamd_segments_displaced 0",
             "qamd_qamddata_locks_freed_total 2",
         ] {
             assert!(text.lines().any(|found| found == line), "missing: {line}\n{text}");

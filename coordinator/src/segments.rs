@@ -35,8 +35,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 pub struct SegmentSettings {
     /// The name of the Boost segment; `None` for none.
     pub qamddata: Option<String>,
-    /// The group that may open them, where it is not the process's own.
-    pub group: Option<u32>,
+    /// The group that may open them.
+    pub group: u32,
 }
 
 /// Why the segments cannot be used.
@@ -60,7 +60,11 @@ pub struct Segments {
     /// Instruments without a place in one of the segments, and why. Bounded by what is wanted at a time.
     without_place: BTreeMap<InstrumentId, String>,
     /// Why nothing is added to `qamddata` any more.
-    damaged: Option<String>,
+    closed: Option<String>,
+    /// Names under which another file stands than ours.
+    displaced: Vec<String>,
+    /// Each segment's place, and the file that is ours.
+    places: Vec<(Place, (u64, u64))>,
     locks_freed: u64,
     said_held: bool,
     next_watch: Instant,
@@ -75,7 +79,7 @@ impl SegmentSettings {
     const DEPTH_MODE: u32 = 0o640;
 
     fn sharing(&self, mode: u32) -> Sharing {
-        Sharing { mode, group: self.group }
+        Sharing { mode, group: Some(self.group) }
     }
 }
 
@@ -93,6 +97,8 @@ impl Segments {
         universe: &Universe,
         now: Instant,
     ) -> Result<Self, SegmentsError> {
+        let mut places = Vec::new();
+        let mut made = Vec::new();
         let qamddata = settings.qamddata.as_ref().map(|name| {
             let place = Place::named(name);
             let facts = universe.instruments.iter().map(Facts::of);
@@ -101,13 +107,18 @@ impl Segments {
             let sharing = settings.sharing(SegmentSettings::QAMDDATA_MODE);
             let (owner, opening) = QamddataOwner::open(&place, &keyed, sharing)?;
             announce(&place, &opening, owner.len());
+            made.extend((opening == Opening::Made).then(|| place.clone()));
+            places.push((place, owner.identity()));
             Ok::<_, OwnerError>(owner)
         });
         let qamddata = qamddata.transpose()?;
         let place = Place::named(&paths.depth_name());
         let sharing = settings.sharing(SegmentSettings::DEPTH_MODE);
-        let (depth, opening) = DepthOwner::open(&place, universe.instruments.len(), sharing)?;
+        let (depth, opening) = DepthOwner::open(&place, universe.instruments.len(), sharing)
+            // What this start has made goes with it; the failure is what is said.
+            .inspect_err(|_| made.iter().for_each(|place: &Place| drop(place.remove())))?;
         announce(&place, &opening, depth.len() as usize);
+        places.push((place, depth.identity()));
         let name = settings.qamddata.as_deref().unwrap_or_default();
         depth.set_qamddata(name, qamddata.as_ref().map_or(0, QamddataOwner::inode));
         let mut segments = Self {
@@ -116,7 +127,9 @@ impl Segments {
             listed: HashMap::new(),
             additions: Additions::default(),
             without_place: BTreeMap::new(),
-            damaged: None,
+            closed: None,
+            displaced: Vec::new(),
+            places,
             locks_freed: 0,
             said_held: false,
             next_watch: now,
@@ -130,15 +143,28 @@ impl Segments {
         let listings = &universe.instruments;
         self.listed =
             listings.iter().map(|listing| (listing.instrument, listing.clone())).collect();
-        self.without_place.clear();
-        self.additions.clear();
         for listing in listings {
             self.place(&Facts::of(listing), listing.instrument);
         }
     }
 
-    /// Gives an instrument its places, before a worker is told to carry it.
-    pub fn make_room(&mut self, instrument: InstrumentId) {
+    /// A worker is about to be told to carry an instrument: what is listed has its places by now. Others get them with their first
+    /// tick, since anybody may wish for anything, and nothing is ever removed.
+    pub fn assigned(&mut self, instrument: InstrumentId) {
+        if self.listed.contains_key(&instrument) {
+            self.make_room(instrument);
+        }
+        self.set_carried(&instrument, true);
+    }
+
+    /// An instrument ticks.
+    pub fn ticks(&mut self, instrument: InstrumentId) {
+        self.make_room(instrument);
+        self.set_carried(&instrument, true);
+    }
+
+    /// Gives an instrument its places.
+    fn make_room(&mut self, instrument: InstrumentId) {
         let has_all = self
             .depth
             .find(&instrument)
@@ -163,6 +189,9 @@ impl Segments {
         if let Some(slot) = self.depth.find(instrument) {
             self.note_carried(slot, carried);
         }
+        if !carried && !self.listed.contains_key(instrument) {
+            self.without_place.remove(instrument);
+        }
     }
 
     /// Does what is due: adds an instrument, looks after the mutex, says that the owner lives.
@@ -171,6 +200,7 @@ impl Segments {
             self.next_watch = now + WATCH_INTERVAL;
             self.depth.seen(unix_ns());
             self.watch(now);
+            self.look_at_names();
         }
         if let Some(instrument) = self.additions.take_due(now) {
             self.insert(instrument);
@@ -195,7 +225,8 @@ impl Segments {
             without_place: self.without_place.len() as u64,
             example: first.map(|(instrument, why)| format!("{instrument}: {why}")),
             locks_freed: self.locks_freed,
-            damaged: self.damaged.clone(),
+            closed: self.closed.clone(),
+            displaced: self.displaced.clone(),
         }
     }
 
@@ -211,21 +242,39 @@ impl Segments {
         }
     }
 
+    /// Whether the names still lead to our files: what others remove or replace, nobody who comes later finds.
+    fn look_at_names(&mut self) {
+        let displaced = self.places.iter().filter(|(place, ours)| place.identity() != Some(*ours));
+        let displaced: Vec<String> =
+            displaced.map(|(place, _)| place.path().display().to_string()).collect();
+        if displaced.len() > self.displaced.len() {
+            warn!(
+                "{} was removed or replaced by somebody else: programs that open it from here on do not find ours; restart qamd",
+                displaced.join(", ")
+            );
+        }
+        self.displaced = displaced;
+    }
+
     /// Gives an instrument its slot, and its cells where it has them already; else it waits for its turn.
     fn place(&mut self, facts: &Facts, instrument: InstrumentId) {
         let slot = match self.depth.add(&instrument, &facts.slot) {
             Ok(slot) => slot,
             Err(error) => return self.has_no_place(instrument, crate::output::chain(&error)),
         };
-        let Some(qamddata) = &self.qamddata else { return };
+        let Some(qamddata) = &self.qamddata else {
+            self.without_place.remove(&instrument);
+            return;
+        };
         match &facts.key {
             Err(error) => self.has_no_place(instrument, error.to_string()),
             Ok(key) => match qamddata.find(key) {
                 Some(offset) => {
                     qamddata.set_facts(offset, &facts.instrument);
-                    self.depth.set_cells(slot, offset);
+                    self.lies_at(slot, offset);
+                    self.without_place.remove(&instrument);
                 }
-                None => match &self.damaged {
+                None => match &self.closed {
                     None => self.additions.add(instrument),
                     Some(why) => self.has_no_place(instrument, why.clone()),
                 },
@@ -233,21 +282,39 @@ impl Segments {
         }
     }
 
-    /// Inserts an instrument into `qamddata` and tells its workers, through the slot, where it lies.
+    /// Tells the workers, through the slot, where an instrument lies in `qamddata`.
+    fn lies_at(&self, slot: SlotIndex, offset: u64) {
+        let before = self.depth.cells(slot);
+        self.depth.set_cells(slot, offset);
+        if let Some(qamddata) = self.qamddata.as_ref().filter(|_| before != 0 && before != offset) {
+            warn!(
+                instrument = ?self.depth.instrument(slot),
+                "is listed with another exchange now: under its old key in qamddata its prices are unknown from here on"
+            );
+            qamddata.forget_prices(before);
+        }
+    }
+
+    /// Inserts an instrument into `qamddata`.
     fn insert(&mut self, instrument: InstrumentId) {
         let facts = self.facts_of(instrument);
         let (Some(qamddata), Ok(key)) = (&mut self.qamddata, &facts.key) else { return };
         match qamddata.insert(key, &facts.instrument) {
             Ok(offset) => {
                 if let Some(slot) = self.depth.find(&instrument) {
-                    self.depth.set_cells(slot, offset);
+                    self.lies_at(slot, offset);
                 }
+                self.without_place.remove(&instrument);
             }
-            Err(InsertError::Damaged(why)) => {
-                error!("{}", InsertError::Damaged(why.clone()));
-                self.has_no_place(instrument, why.clone());
-                self.additions.clear();
-                self.damaged = Some(why);
+            // Neither ends by itself, and asking again costs a look at the whole segment each time.
+            Err(error @ (InsertError::Damaged(_) | InsertError::Full(_))) => {
+                error!("{error}");
+                let why = error.to_string();
+                self.closed = Some(why.clone());
+                let waiting = self.additions.take_all();
+                for instrument in waiting.into_iter().chain([instrument]) {
+                    self.has_no_place(instrument, why.clone());
+                }
             }
             Err(error) => self.has_no_place(instrument, error.to_string()),
         }

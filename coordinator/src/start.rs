@@ -207,7 +207,8 @@ fn segment_settings(config: &Config) -> Result<SegmentSettings, StartError> {
         Ok(Some(group)) => Ok(group.gid.as_raw()),
         _ => Err(StartError::Group(name.clone())),
     };
-    let group = config.shm_group.as_ref().map(gid).transpose()?;
+    let own = nix::unistd::getegid().as_raw();
+    let group = config.shm_group.as_ref().map_or(Ok(own), gid)?;
     Ok(SegmentSettings { qamddata: config.qamddata_name.clone(), group })
 }
 
@@ -224,10 +225,6 @@ async fn prepare(
     if alone {
         // Nothing of this fleet runs: whatever is left of an earlier one is in the way.
         remove_remains(&paths)?;
-    }
-    let mut segments = Segments::open(&paths, segments, &settings.files.universe, monotonic())?;
-    if alone {
-        segments.set_all_carried(&HashSet::new());
     }
     let host = settings.config.websocket_host.clone();
     if plan.frontend == Found::Nothing {
@@ -254,6 +251,11 @@ async fn prepare(
         sender.clone(),
         Arc::clone(&counters),
     )?;
+    // Last of all that may fail, since they stay when the fleet has gone.
+    let mut segments = Segments::open(&paths, segments, &settings.files.universe, monotonic())?;
+    if alone {
+        segments.set_all_carried(&HashSet::new());
+    }
     let tasks =
         vec![tokio::spawn(server.serve()), tokio::spawn(crate::http::serve(http, sender.clone()))];
     let fleet = Fleet::new(plan, monotonic());

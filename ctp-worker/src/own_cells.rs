@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use shm_layout::cells::{Cell, CellWriter};
 use shm_layout::limits::MERGE_LATE_NS;
+use shm_layout::qamddata::QamddataCells;
 use shm_layout::{InstrumentId, Tick};
 
 use crate::counters::Counters;
@@ -40,10 +41,24 @@ impl OwnCells {
         Self { writer: None, own: HashMap::new(), counters }
     }
 
-    /// True when the segments are to be opened, for the first time or anew.
+    /// The depth segment that is open, by device and inode.
     #[must_use]
-    pub fn need_opening(&self) -> bool {
-        self.writer.as_ref().is_none_or(CellWriter::is_outdated)
+    pub fn open_segment(&self) -> Option<(u64, u64)> {
+        self.writer.as_ref().map(CellWriter::identity)
+    }
+
+    /// The `qamddata` that is to be opened, by name and inode.
+    #[must_use]
+    pub fn wanted_qamddata(&self) -> Option<(String, u64)> {
+        self.writer.as_ref().and_then(CellWriter::wanted_qamddata)
+    }
+
+    /// Takes a `qamddata` of this inode, and writes what is known; gives the one that was used until now.
+    pub fn opened_qamddata(&mut self, cells: QamddataCells, inode: u64) -> Option<QamddataCells> {
+        let writer = self.writer.as_mut()?;
+        let before = writer.take_qamddata(cells, inode);
+        self.look_again(|_| None);
+        before
     }
 
     /// Takes the segments, and writes what is known; gives those that were used until now, to be closed where nobody waits for
@@ -109,8 +124,9 @@ impl OwnCells {
             }
             own.caught_up = true;
         }
-        writer.write(cell, tick);
-        self.counters.cells.add_one();
+        let whole = writer.write(cell, tick);
+        let counter = if whole { &self.counters.cells } else { &self.counters.unwritten };
+        counter.add_one();
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use shm_layout::cells::CellWriter;
 use shm_layout::control::SessionState;
+use shm_layout::qamddata::QamddataCells;
 use shm_layout::ring::{RingError, RingNode, TickWriter};
+use shm_layout::shared_memory::Place;
 use shm_layout::{BrokerId, FleetPaths, Incarnation, InstrumentId, Source, clock};
 use tracing::{error, info, info_span, warn};
 
@@ -184,22 +186,37 @@ impl Front for CtpFront {
     }
 
     fn refresh_cells(&mut self) {
-        if !self.sink.need_cells() {
-            return;
-        }
-        let fault = match CellWriter::open(&self.paths) {
-            Ok((writer, fault)) => {
-                self.sink.set_cells(writer);
-                fault.map(|fault| logging::chain(&fault))
-            }
-            Err(error) => Some(logging::chain(&error)),
-        };
+        let fault = self.open_cells().err();
         let before = std::mem::replace(&mut self.cells_fault, fault);
         if let Some(fault) =
             self.cells_fault.as_ref().filter(|fault| before.as_ref() != Some(*fault))
         {
-            warn!("the latest ticks do not get into shared memory; trying again: {fault}");
+            warn!("not all ticks get into shared memory; trying again: {fault}");
         }
+    }
+}
+
+impl CtpFront {
+    /// Opens what is not open, or not what stands there now.
+    ///
+    /// # Errors
+    /// Why something stays closed, for a person.
+    fn open_cells(&self) -> Result<(), String> {
+        let place = Place::named(&self.paths.depth_name());
+        let open = self.sink.look_for_cells();
+        // One that was removed is written on until there is another.
+        if open.is_none() || place.identity().is_some_and(|stands| Some(stands) != open) {
+            let (writer, fault) =
+                CellWriter::open(&self.paths).map_err(|error| logging::chain(&error))?;
+            self.sink.set_cells(writer);
+            return fault.map_or(Ok(()), |fault| Err(logging::chain(&fault)));
+        }
+        if let Some((name, inode)) = self.sink.wanted_qamddata() {
+            let cells =
+                QamddataCells::open(&name, inode).map_err(|fault| logging::chain(&fault))?;
+            self.sink.set_qamddata(cells, inode);
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shm_layout::cells::CellWriter;
+use shm_layout::qamddata::QamddataCells;
 use shm_layout::ring::TickWriter;
 use shm_layout::{Date, InstrumentId, Tick, TickFlags, clock};
 
@@ -110,13 +111,23 @@ impl Sink {
         }
     }
 
-    /// True when the segments of the cells are to be opened, for the first time or anew. If not, looks for the places of
-    /// instruments that had none.
-    pub fn need_cells(&self) -> bool {
+    /// Looks for the places of instruments that had none. Gives the depth segment that is open, by device and inode.
+    pub fn look_for_cells(&self) -> Option<(u64, u64)> {
         let mut path = self.path();
         let TickPath { cells, seen, .. } = &mut *path;
         cells.look_again(|instrument| seen.get(instrument).map(|seen| &seen.last));
-        cells.need_opening()
+        cells.open_segment()
+    }
+
+    /// The `qamddata` that is to be opened, by name and inode.
+    pub fn wanted_qamddata(&self) -> Option<(String, u64)> {
+        self.path().cells.wanted_qamddata()
+    }
+
+    /// Takes a `qamddata` of this inode.
+    pub fn set_qamddata(&self, opened: QamddataCells, inode: u64) {
+        let before = self.path().cells.opened_qamddata(opened, inode);
+        drop(before);
     }
 
     /// Takes the segments of the cells.

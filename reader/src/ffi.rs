@@ -221,16 +221,23 @@ fn open(
         Some(name) => Instance::parse(&String::from_utf8_lossy(name))
             .map_err(|refused| error(refused.to_string()))?,
     };
-    let dir = match runtime_dir {
-        Some(dir) => PathBuf::from(OsStr::from_bytes(dir)),
-        None => usual_runtime_dir(&instance),
+    // A fleet that runs as a service lives where its manager says.
+    let dirs = match runtime_dir {
+        Some(dir) => vec![PathBuf::from(OsStr::from_bytes(dir))],
+        None => vec![usual_runtime_dir(&instance), Path::new("/run").join(instance.as_str())],
     };
-    let paths = FleetPaths::new(instance, dir).map_err(|refused| error(refused.to_string()))?;
-    let follower = Follower::open(&paths).map_err(|failed| match failed {
-        FollowError::NotReady(_) => (NOT_READY, failed.to_string()),
-        other => (ERROR, chain(&other)),
-    })?;
-    Ok(Reader { follower, error: CString::default() })
+    let mut refusal = None;
+    for dir in dirs {
+        let paths = FleetPaths::new(instance, dir).map_err(|refused| error(refused.to_string()))?;
+        match Follower::open(&paths) {
+            Ok(follower) => return Ok(Reader { follower, error: CString::default() }),
+            Err(failed @ FollowError::NotReady(_)) => {
+                refusal.get_or_insert((NOT_READY, failed.to_string()));
+            }
+            Err(other) => return Err((ERROR, chain(&other))),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| error("there is no place to look for the fleet".into())))
 }
 
 fn usual_runtime_dir(instance: &Instance) -> PathBuf {

@@ -365,8 +365,9 @@ static inline uint64_t qamd_depth_product_class(const qamd_depth *depth, int64_t
 
 /* === ticks === */
 
-/* Since when the fleet has carried the instrument without a break: nanoseconds since 1970-01-01 UTC. 0 while it does not, and
- * then what the slot holds is old. */
+/* Since when the instrument has been assigned to some worker: nanoseconds since 1970-01-01 UTC. 0 while it is not, and then what
+ * the slot holds is old; so is a tick whose receive_time_ns lies before it. Whether the market moves, and the front sends, only
+ * receive_time_ns says. */
 static inline int64_t qamd_depth_carried_since(const qamd_depth *depth, int64_t slot) {
     return (int64_t)qamd_depth_slot_word_(depth, slot, QAMD_DEPTH_SLOT_CARRIED_SINCE);
 }

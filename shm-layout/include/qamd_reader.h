@@ -66,7 +66,7 @@ int qamd_reader_open(const char *instance, const char *runtime_dir, qamd_reader 
  * (0: not at all; negative: as long as it takes), and not for more than one. 0 means that none came in time, or that a
  * signal came. Negative is QAMD_READER_ERROR or QAMD_READER_REPLACED, and qamd_reader_error says why.
  *
- * A tick flagged QAMD_FLAG_SNAPSHOT may be one that was handed over before, since somebody asked for it once more. */
+ * A tick flagged QAMD_FLAG_SNAPSHOT may be one that was handed over before: the front sends it at each subscription. */
 int64_t qamd_reader_next(qamd_reader *reader, qamd_tick *out, size_t most, int64_t timeout_us);
 
 /* Why the last call of qamd_reader_next failed, "" when it did not. Valid until the next call with this reader. */

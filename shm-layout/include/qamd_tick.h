@@ -42,7 +42,7 @@ enum {
 
 /* What else is known of a tick: bits of qamd_tick.flags. */
 enum {
-    /* The first tick after a subscription, or one published once more on request: it may be old, and seen before. */
+    /* The first tick after a subscription: it may be old, and seen before. */
     QAMD_FLAG_SNAPSHOT = 1,
     /* The front did not name the exchange; it was inferred from the product. */
     QAMD_FLAG_EXCHANGE_INFERRED = 2

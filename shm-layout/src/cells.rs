@@ -12,9 +12,8 @@ use crate::tick::Tick;
 #[derive(Debug)]
 pub struct CellWriter {
     depth: DepthWriter,
-    qamddata: Option<QamddataCells>,
-    /// The `qamddata` that is open; 0 for none.
-    qamddata_inode: u64,
+    /// The `qamddata` that is open, and its inode.
+    qamddata: Option<(QamddataCells, u64)>,
 }
 
 /// An instrument's place in both.
@@ -24,6 +23,8 @@ pub struct Cell {
     slot: SlotIndex,
     /// What the slot last said of `qamddata`.
     offset: u64,
+    /// And of which that was.
+    inode: u64,
     /// The instrument was found to lie there.
     approved: bool,
 }
@@ -37,28 +38,41 @@ impl CellWriter {
     /// [`DepthOpenError`]; without a coordinator there may be no segment yet.
     pub fn open(paths: &FleetPaths) -> Result<(Self, Option<CellsFault>), DepthOpenError> {
         let depth = DepthWriter::open(&Place::named(&paths.depth_name()))?;
-        let named = depth.qamddata();
-        let opened = named.map(|(name, inode)| (inode, QamddataCells::open(&name, inode)));
-        let (qamddata, qamddata_inode, fault) = match opened {
-            None => (None, 0, None),
-            Some((inode, Ok(qamddata))) => (Some(qamddata), inode, None),
-            // Outdated from the beginning, and so tried again.
-            Some((_, Err(fault))) => (None, 0, Some(fault)),
-        };
-        Ok((Self { depth, qamddata, qamddata_inode }, fault))
+        let mut writer = Self { depth, qamddata: None };
+        let Some((name, inode)) = writer.wanted_qamddata() else { return Ok((writer, None)) };
+        match QamddataCells::open(&name, inode) {
+            Ok(cells) => {
+                writer.take_qamddata(cells, inode);
+                Ok((writer, None))
+            }
+            Err(fault) => Ok((writer, Some(fault))),
+        }
     }
 
-    /// True when another segment has taken the place of one of these: they are to be opened anew.
+    /// Device and inode of the depth segment: where another stands under its name, this is to be opened anew.
     #[must_use]
-    pub fn is_outdated(&self) -> bool {
-        self.depth.is_retired() || self.depth.qamddata_inode() != self.qamddata_inode
+    pub const fn identity(&self) -> (u64, u64) {
+        self.depth.identity()
+    }
+
+    /// The name and inode of a `qamddata` that belongs to the depth segment and is not the one that is open.
+    #[must_use]
+    pub fn wanted_qamddata(&self) -> Option<(String, u64)> {
+        let inode = self.depth.qamddata_inode();
+        let open = self.qamddata.as_ref().map_or(0, |(_, inode)| *inode);
+        (inode != 0 && inode != open).then(|| self.depth.qamddata())?
+    }
+
+    /// Takes a `qamddata`, of this inode; gives the one that was open until now.
+    pub fn take_qamddata(&mut self, cells: QamddataCells, inode: u64) -> Option<QamddataCells> {
+        self.qamddata.replace((cells, inode)).map(|(before, _)| before)
     }
 
     /// The cell of an instrument, when it has one.
     #[must_use]
     pub fn find(&self, instrument: &InstrumentId) -> Option<Cell> {
         let slot = self.depth.find(instrument)?;
-        Some(Cell { instrument: *instrument, slot, offset: 0, approved: false })
+        Some(Cell { instrument: *instrument, slot, offset: 0, inode: 0, approved: false })
     }
 
     /// The tick that a cell holds.
@@ -67,34 +81,40 @@ impl CellWriter {
         self.depth.latest(cell.slot)
     }
 
-    /// Writes an instrument's latest tick.
-    pub fn write(&self, cell: &mut Cell, tick: &Tick) {
+    /// Writes an instrument's latest tick. False when it has a place in `qamddata` and did not get there.
+    pub fn write(&self, cell: &mut Cell, tick: &Tick) -> bool {
         self.depth.write(cell.slot, tick);
-        let Some(qamddata) = &self.qamddata else { return };
         // It may have been given its place there since the last tick, or another.
-        self.look_up(qamddata, cell);
-        if cell.approved {
+        self.look_up(cell);
+        if cell.approved
+            && let Some((qamddata, _)) = &self.qamddata
+        {
             qamddata.write(cell.offset, tick);
         }
+        cell.approved || cell.offset == 0
     }
 
-    /// Writes into `qamddata` what the depth segment has of an instrument that was given its place there only now: its next
-    /// tick may be hours away. Does nothing for one that has its place.
+    /// Writes into `qamddata` what the depth segment has of an instrument that was given its place there, or another, since
+    /// its last tick: its next one may be hours away. Does nothing for others.
     pub fn complete(&self, cell: &mut Cell) {
-        let Some(qamddata) = self.qamddata.as_ref().filter(|_| cell.offset == 0) else { return };
-        self.look_up(qamddata, cell);
-        if cell.approved
-            && let Some(tick) = self.latest(cell)
+        if self.look_up(cell)
+            && cell.approved
+            && let (Some((qamddata, _)), Some(tick)) = (&self.qamddata, self.latest(cell))
         {
             qamddata.write(cell.offset, &tick);
         }
     }
 
-    fn look_up(&self, qamddata: &QamddataCells, cell: &mut Cell) {
+    /// Looks where an instrument lies in `qamddata`. True when that is elsewhere than it was.
+    fn look_up(&self, cell: &mut Cell) -> bool {
         let offset = self.depth.cells(cell.slot);
-        if offset != cell.offset {
-            cell.offset = offset;
-            cell.approved = qamddata.holds(offset, &cell.instrument);
+        let open = self.qamddata.as_ref().map(|(_, inode)| *inode).unwrap_or_default();
+        if (offset, open) == (cell.offset, cell.inode) {
+            return false;
         }
+        (cell.offset, cell.inode) = (offset, open);
+        let holds = |(cells, _): &(QamddataCells, u64)| cells.holds(offset, &cell.instrument);
+        cell.approved = self.qamddata.as_ref().is_some_and(holds);
+        true
     }
 }

@@ -58,8 +58,8 @@ pub enum Source {
 pub struct TickFlags(pub u8);
 
 impl TickFlags {
-    /// The first tick after a subscription, or one published once more on request: CTP sends the last snapshot at any
-    /// hour, so it may be old, and a reader may have it already.
+    /// The first tick after a subscription: CTP sends the last snapshot at any hour, so it may be old, and a reader may have
+    /// it already.
     pub const SNAPSHOT: Self = Self(1);
     /// ExchangeID was empty; the exchange was inferred from the product.
     pub const EXCHANGE_INFERRED: Self = Self(2);

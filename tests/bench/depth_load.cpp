@@ -40,7 +40,6 @@ Tally follow(const qamd_depth& depth, const std::vector<int64_t>& slots, unsigne
         auto begun = std::chrono::steady_clock::now();
         for (int i = 0; i < kBatch; ++i) {
             found[i] = qamd_depth_read(&depth, slots[i % slots.size()], &ticks[i % 4]);
-            // Looked at outside the time that is measured, but for the few that a cache holds anyway.
             if (found[i] == QAMD_DEPTH_OK && !is_whole(ticks[i % 4])) ++tally.torn;
         }
         auto spent = std::chrono::steady_clock::now() - begun;

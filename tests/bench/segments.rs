@@ -213,7 +213,7 @@ fn read() {
     let ids: Vec<InstrumentId> = instruments(8).collect();
     let mut cells: Vec<Cell> =
         ids.iter().map(|id| writer.find(id).expect("it has a slot")).collect();
-    cells.iter_mut().for_each(|cell| writer.write(cell, &tick(1)));
+    assert!(cells.iter_mut().all(|cell| writer.write(cell, &tick(1))));
     let program = reader();
     let run = |reads: u64| {
         let output = Command::new(&program)
@@ -242,7 +242,7 @@ fn read() {
                     }
                     next += apart * 8;
                     let source = tick(n);
-                    cells.iter_mut().for_each(|cell| writer.write(cell, &source));
+                    assert!(cells.iter_mut().all(|cell| writer.write(cell, &source)));
                     written.store((n - 1) * 8, Ordering::Relaxed);
                 }
             });

@@ -276,7 +276,10 @@ impl<S: TickSource> Driver<S> {
 
     /// A client that wants what the fleet carries already sees its price before the next tick.
     fn look_for_unseen(&mut self, again: bool, now: Instant) {
-        if self.hub.has_unseen(again) && self.latest.refresh() {
+        if self.hub.has_unseen(again) {
+            if again {
+                self.latest.refresh();
+            }
             let latest = &self.latest;
             self.hub.look_for_unseen(again, now, |instrument| latest.get(instrument));
         }

@@ -47,7 +47,7 @@ pub enum Recorded {
     First(InstrumentIndex),
     /// It took the place of an earlier one.
     Later(InstrumentIndex),
-    /// It was published once more for somebody who has not seen it; it is the one that was kept already.
+    /// The front sent it once more, on a subscription; it is the one that was kept already.
     Again,
     /// It is not kept, and nobody wants it: its id is none, or its instrument was just released, or the book is full.
     Ignored,

@@ -305,6 +305,20 @@ impl Config {
             Some(Value::Null) => self.qamddata_name = None,
             Some(_) => self.qamddata_name = section.line("qamddata_name").map(str::to_owned),
         }
+        let of_the_fleet =
+            ["depth", "fleet", "wake"].map(|word| format!("{}_{word}", self.instance));
+        let beside = [".owner", ".quarantined"];
+        if let Some(name) = &self.qamddata_name
+            && (of_the_fleet.contains(name)
+                || name.starts_with(&format!("{}_iox2_", self.instance))
+                || name.contains(".new-")
+                || beside.iter().any(|suffix| name.ends_with(suffix)))
+        {
+            let what = format!(
+                "{name:?} is a name that the fleet has in shared memory for something else"
+            );
+            section.fault("qamddata_name", what);
+        }
         if let Some(name) = &self.qamddata_name
             && (name.starts_with('.')
                 || name.len() > 100

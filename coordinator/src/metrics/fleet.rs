@@ -110,9 +110,14 @@ pub(super) const OF_THE_FLEET: &[Metric<Snapshot>] = &[
         |s| s.segments.without_place as f64,
     ),
     gauge(
-        "qamd_qamddata_damaged",
-        "1 when others have damaged qamddata, so that nothing is added to it any more.",
-        |s| flag(s.segments.damaged.is_some()),
+        "qamd_qamddata_closed",
+        "1 when nothing is added to qamddata any more: it is full, or others have damaged it.",
+        |s| flag(s.segments.closed.is_some()),
+    ),
+    gauge(
+        "qamd_segments_displaced",
+        "Segments that others have removed or replaced while the fleet runs.",
+        |s| s.segments.displaced.len() as f64,
     ),
     counter(
         "qamd_qamddata_locks_freed_total",

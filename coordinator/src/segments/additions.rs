@@ -49,9 +49,9 @@ impl Additions {
         self.waiting.len()
     }
 
-    /// Nothing waits any more.
-    pub(super) fn clear(&mut self) {
-        self.waiting.clear();
+    /// All that wait, and wait no longer.
+    pub(super) fn take_all(&mut self) -> Vec<InstrumentId> {
+        std::mem::take(&mut self.waiting).into_keys().map(|(_, instrument)| instrument).collect()
     }
 }
 

@@ -18,7 +18,9 @@ pub struct SegmentsReport {
     /// Locks freed because their holders had died.
     pub locks_freed: u64,
     /// Why nothing is added to `qamddata` any more.
-    pub damaged: Option<String>,
+    pub closed: Option<String>,
+    /// Segments whose names lead to other files than ours, or to none.
+    pub displaced: Vec<String>,
 }
 
 // === impl SegmentsReport ===
@@ -27,8 +29,9 @@ impl SegmentsReport {
     /// What a person should know, in lines; empty when all is well.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        let damaged = self.damaged.as_ref().map(|why| {
-            format!("qamddata is damaged ({why}): prices go on, nothing is added; a restart of qamd builds it anew")
+        let closed = self.closed.as_ref().map(|why| format!("prices go on, but {why}"));
+        let displaced = self.displaced.iter().map(|path| {
+            format!("{path} was removed or replaced by somebody else: programs do not find ours; restart qamd")
         });
         let without = self.example.as_ref().map(|example| match self.without_place {
             1 => format!("not in shared memory for other programs: {example}"),
@@ -36,7 +39,7 @@ impl SegmentsReport {
                 format!("{n} instruments are not in shared memory for other programs, as {example}")
             }
         });
-        damaged.into_iter().chain(without).collect()
+        closed.into_iter().chain(displaced).chain(without).collect()
     }
 }
 
@@ -54,8 +57,14 @@ mod tests {
             ..SegmentsReport::default()
         };
         assert_eq!(one.notices(), ["not in shared memory for other programs: zzz01: nobody knows"]);
-        let bad = SegmentsReport { without_place: 2, damaged: Some("a loop".into()), ..one };
-        let [damaged, missing] = bad.notices().try_into().unwrap();
-        assert!(damaged.contains("a loop") && missing.starts_with("2 instruments"), "{missing}");
+        let bad = SegmentsReport {
+            without_place: 2,
+            closed: Some("it is full".into()),
+            displaced: vec!["/dev/shm/x".into()],
+            ..one
+        };
+        let [closed, displaced, missing] = bad.notices().try_into().unwrap();
+        assert!(closed.ends_with("it is full") && displaced.starts_with("/dev/shm/x was removed"));
+        assert!(missing.starts_with("2 instruments"), "{missing}");
     }
 }

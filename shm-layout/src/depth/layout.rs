@@ -80,8 +80,8 @@ pub mod slot {
     pub const PRICE_TICK: u64 = 112;
     /// The product's class as in `qamddata`; 0 when unknown.
     pub const PRODUCT_CLASS: u64 = 120;
-    /// Since when the fleet has carried the instrument without a break: nanoseconds since 1970-01-01 UTC; 0 while it does not,
-    /// and what the slot holds is old.
+    /// Since when the instrument has been assigned to some worker: nanoseconds since 1970-01-01 UTC; 0 while it is not, and
+    /// what the slot holds is old.
     pub const CARRIED_SINCE: u64 = 128;
     /// The room of ticks with an even sequence.
     pub const TICK_EVEN: u64 = 192;

@@ -35,7 +35,9 @@ pub struct SlotFacts {
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
     /// Every slot is taken.
-    #[error("all {0} slots of the depth segment are taken; it is made larger at the next start")]
+    #[error(
+        "all {0} slots of the depth segment are taken; the next start leaves instruments of the past behind"
+    )]
     Full(u64),
     /// Shared memory is full.
     #[error("shared memory has no room for more instruments in the depth segment")]
@@ -76,18 +78,12 @@ impl DepthOwner {
                     place.share(&owner.file, sharing)?;
                     return Ok((owner, Opening::Reused));
                 }
-                Err(why) => {
-                    place.put_away()?;
-                    Opening::Replaced(why)
-                }
+                Err(why) => Opening::Replaced(why),
             },
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => Opening::Made,
-            Err(error) => {
-                place.put_away()?;
-                Opening::Replaced(crate::error_text::chain(&error))
-            }
+            Err(error) => Opening::Replaced(crate::error_text::chain(&error)),
         };
-        Self::make(place, known, sharing).map(|owner| (owner, why))
+        Self::make(place, known, sharing, why != Opening::Made).map(|owner| (owner, why))
     }
 
     fn take_over(file: &File, known: usize) -> Result<Self, String> {
@@ -113,7 +109,8 @@ impl DepthOwner {
                 return Err(why);
             }
         };
-        // What a slot has was reserved before it was used.
+        // It may have come here by a copy that left holes.
+        reserve(file, 0, sizes.slot_offset(used)).map_err(failed)?;
         let owner =
             Self { memory, file: file.try_clone().map_err(failed)?, sizes, used, reserved: used };
         owner.field(header::SLOTS_USED).store(used, Ordering::Release);
@@ -122,7 +119,12 @@ impl DepthOwner {
         Ok(owner)
     }
 
-    fn make(place: &Place, known: usize, sharing: Sharing) -> Result<Self, PlaceError> {
+    fn make(
+        place: &Place,
+        known: usize,
+        sharing: Sharing,
+        stands: bool,
+    ) -> Result<Self, PlaceError> {
         let sizes = Sizes::for_slots(known);
         let aside = place.make_aside(sizes.total_bytes, sizes.slot_offset(known as u64))?;
         let memory = ReadWrite::map(aside.file()).map_err(|source| PlaceError {
@@ -150,6 +152,9 @@ impl DepthOwner {
             field(offset).store(value, Ordering::Relaxed);
         }
         field(header::STATE).store(state::READY, Ordering::Release);
+        if stands {
+            place.put_away()?;
+        }
         let file = aside.settle(sharing)?;
         Ok(Self { memory, file, sizes, used: 0, reserved: known as u64 })
     }
@@ -164,6 +169,12 @@ impl DepthOwner {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.used == 0
+    }
+
+    /// Device and inode of the file.
+    #[must_use]
+    pub const fn identity(&self) -> (u64, u64) {
+        self.memory.identity()
     }
 
     /// How many more there is room for.

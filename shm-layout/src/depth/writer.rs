@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::check::{DepthFault, check_header, find};
-use super::layout::{Sizes, header, slot, state};
+use super::layout::{Sizes, header, slot};
 use super::reader::DepthOpenError;
 use super::slot::{Content, SLOT_WORDS, SlotIndex, read, write};
 use crate::capacity_text::text;
@@ -43,10 +43,10 @@ impl DepthWriter {
         }
     }
 
-    /// True when another segment has taken this one's place.
+    /// Device and inode of the file.
     #[must_use]
-    pub fn is_retired(&self) -> bool {
-        self.memory.at(header::STATE) != Some(state::READY)
+    pub const fn identity(&self) -> (u64, u64) {
+        self.memory.identity()
     }
 
     /// The slot of an instrument.

@@ -11,7 +11,7 @@ use super::key::QamddataKey;
 use super::layout::{INDEX_MUTEX, Instrument, SEGMENT_BYTES};
 use super::lock::{IndexLock, LockWatch, Verdict, owner_is_alive};
 use super::shim::{self, Refusal};
-use crate::shared_memory::{Opening, Place, PlaceError, ReadWrite, Sharing, WORD_BYTES};
+use crate::shared_memory::{Opening, Place, PlaceError, ReadWrite, Sharing, WORD_BYTES, reserve};
 
 /// Why there is no segment.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,8 @@ impl QamddataOwner {
                 "it is nearly full with {known} instruments, most of them of the past"
             ));
         }
+        // One that another program made, or a copy, may have holes, which would end us when the memory is used up.
+        reserve(file, 0, SEGMENT_BYTES).map_err(|error| error.to_string())?;
         // A reader that is alive is about to let go, and of one without a name the watch will know.
         if let Some(lock) = sound.index_lock
             && lock.owner != 0
@@ -144,6 +146,12 @@ impl QamddataOwner {
     #[must_use]
     pub const fn inode(&self) -> u64 {
         self.memory.identity().1
+    }
+
+    /// Device and inode of the file.
+    #[must_use]
+    pub const fn identity(&self) -> (u64, u64) {
+        self.memory.identity()
     }
 
     /// How many instruments there are.
@@ -203,6 +211,15 @@ impl QamddataOwner {
         for (cell, word) in cells.iter().zip(words) {
             cell.store(word, Ordering::Relaxed);
         }
+    }
+
+    /// Takes back the prices of an instrument that is written elsewhere from here on: who reads them here sees that they are
+    /// not known, instead of taking old ones for new.
+    pub fn forget_prices(&self, offset: u64) {
+        let first = offset as usize / WORD_BYTES
+            + std::mem::offset_of!(Instrument, last_price) / WORD_BYTES;
+        let cells = self.memory.words().get(first..first + 6).unwrap_or_default();
+        cells.iter().for_each(|cell| cell.store(f64::NAN.to_bits(), Ordering::Relaxed));
     }
 
     /// Looks at the index's mutex, and frees it when its holder is dead. Gives what was found.

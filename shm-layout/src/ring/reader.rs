@@ -48,8 +48,8 @@ pub trait TickSource {
     /// Takes about `most` ticks at the most (a sample under way is finished) and hands over what is new of them: each tick
     /// once, in order per instrument, whichever workers bring it. Returns at once when there is nothing.
     ///
-    /// The last tick of an instrument may be handed over once more, flagged [`crate::TickFlags::SNAPSHOT`]: somebody asked
-    /// for it. Whoever has it knows it by [`super::is_same_tick`].
+    /// The last tick of an instrument may be handed over once more, flagged [`crate::TickFlags::SNAPSHOT`]: the front sends
+    /// it at each subscription, perhaps for one who has not seen it. Whoever has it knows it by [`super::is_same_tick`].
     ///
     /// # Errors
     /// [`RingError`] when the source is broken; what was handed over before stays valid.

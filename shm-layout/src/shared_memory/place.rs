@@ -36,7 +36,7 @@ pub struct Place {
 
 /// Why a segment could not be put, or found, in its place.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} the segment {} failed{}", path.display(), remedy(source))]
+#[error("{doing} the segment {} failed{}", path.display(), remedy(doing, source))]
 pub struct PlaceError {
     /// What was tried.
     pub doing: &'static str,
@@ -47,10 +47,16 @@ pub struct PlaceError {
     pub source: io::Error,
 }
 
-fn remedy(error: &io::Error) -> &'static str {
+const GIVING: &str = "giving its group to";
+
+fn remedy(doing: &str, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull => {
-            "; /dev/shm is full: free some of it, or give it more (mount -o remount,size=...)"
+            "; /dev/shm is full: give it more (mount -o remount,size=...), or free some of it (`qamd shm remove` takes what \
+             a fleet that does not run has left)"
+        }
+        io::ErrorKind::PermissionDenied if doing == GIVING => {
+            "; only a member of the group, or root, can give it that: add this user to shm_group"
         }
         io::ErrorKind::PermissionDenied => {
             "; it belongs to another user: remove it, or use another name"
@@ -93,6 +99,13 @@ impl Place {
         path.into()
     }
 
+    /// Device and inode of the file that stands there now.
+    #[must_use]
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        let found = std::fs::symlink_metadata(&self.path).ok()?;
+        Some((found.dev(), found.ino()))
+    }
+
     /// Opens the segment for reading.
     ///
     /// # Errors
@@ -133,7 +146,17 @@ impl Place {
             .map_err(failed)?;
         let aside = Aside { place: self, path, file, settled: false };
         aside.file.set_len(bytes).map_err(failed)?;
-        reserve(&aside.file, 0, reserved).map_err(failed)?;
+        let reserved_at_once = reserve(&aside.file, 0, reserved);
+        reserved_at_once
+            .or_else(|error| match error.kind() {
+                // What was put away last may hold the very memory that is missing.
+                io::ErrorKind::StorageFull => {
+                    remove_whole(&self.quarantine()).map_err(|_| error)?;
+                    reserve(&aside.file, 0, reserved)
+                }
+                _ => Err(error),
+            })
+            .map_err(failed)?;
         Ok(aside)
     }
 
@@ -202,7 +225,7 @@ impl Place {
         let found = file.metadata().map_err(|error| self.failed("looking at", error))?;
         if let Some(group) = sharing.group.filter(|group| *group != found.gid()) {
             std::os::unix::fs::fchown(file, None, Some(group))
-                .map_err(|error| self.failed("giving its group to", error))?;
+                .map_err(|error| self.failed(GIVING, error))?;
         }
         if found.mode() & 0o7777 != sharing.mode {
             file.set_permissions(Permissions::from_mode(sharing.mode))

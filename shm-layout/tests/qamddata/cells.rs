@@ -82,15 +82,20 @@ fn a_tick_goes_into_both_segments() {
     let offset = qamddata.find(&key("rb2601")).unwrap();
     writer.write(&mut cell, &priced(100.0));
     assert_eq!(writer.latest(&cell), Some(priced(100.0)));
+    writer.complete(&mut cell);
     assert!(prices(&own, offset).iter().all(|price| price.is_nan()));
+    // When it gets one, what is known is written there once.
     owner.set_cells(slot, offset);
+    writer.complete(&mut cell);
+    assert_eq!(prices(&own, offset)[0].to_bits(), 100.0_f64.to_bits());
     writer.write(&mut cell, &priced(200.0));
+    writer.complete(&mut cell);
     let [last, settlement, upper, lower, ask, bid] = prices(&own, offset);
     assert_eq!([last, settlement, upper, ask, bid], [200.0, 201.0, 202.0, 204.0, 196.0]);
     // What the exchange did not say.
     assert!(lower.is_nan());
     assert_eq!(check(own.words().as_slice()).unwrap().instruments.len(), 2);
-    assert!(!writer.is_outdated());
+    assert!(writer.wanted_qamddata().is_none());
 }
 
 #[test]
@@ -125,11 +130,11 @@ fn a_replaced_segment_is_noticed() {
     owner.add(&id("rb2601"), &FACTS).unwrap();
     // Written into the depth segment alone while there is no other.
     let (writer, fault) = CellWriter::open(&depth.paths).unwrap();
-    assert!(fault.is_none() && !writer.is_outdated());
+    assert!(fault.is_none() && writer.wanted_qamddata().is_none());
     owner.set_qamddata(own.name(), qamddata.inode());
-    assert!(writer.is_outdated());
+    assert!(writer.wanted_qamddata().is_some());
     let (writer, fault) = CellWriter::open(&depth.paths).unwrap();
-    assert!(fault.is_none() && !writer.is_outdated());
+    assert!(fault.is_none() && writer.wanted_qamddata().is_none());
     // Somebody damages it, and the next start makes another.
     drop(qamddata);
     own.put(0, &[0]);
@@ -137,10 +142,10 @@ fn a_replaced_segment_is_noticed() {
     let (stale, fault) = CellWriter::open(&depth.paths).unwrap();
     assert!(fault.is_some_and(|fault| fault.to_string().contains("another segment")));
     owner.set_qamddata(own.name(), again.inode());
-    assert!(writer.is_outdated() && stale.is_outdated());
+    assert!(writer.wanted_qamddata().is_some() && stale.wanted_qamddata().is_some());
     // And another depth segment.
     let (writer, _) = CellWriter::open(&depth.paths).unwrap();
-    assert!(!writer.is_outdated());
+    assert!(writer.wanted_qamddata().is_none());
     drop(DepthOwner::open(&depth.place, 40_000, SHARING).unwrap());
-    assert!(writer.is_outdated());
+    assert!(Some(writer.identity()) != depth.place.identity());
 }

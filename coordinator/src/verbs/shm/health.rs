@@ -149,7 +149,7 @@ impl Health {
     /// True when programs can use all that there should be.
     pub(super) fn is_well(&self) -> bool {
         let qamddata = self.qamddata.as_ref().is_none_or(|other| other.state == State::Sound);
-        self.depth.state == State::Sound && qamddata
+        self.depth.state == State::Sound && qamddata && self.written_elsewhere().is_none()
     }
 
     /// The inode of the `qamddata` that the workers write, where the one of that name is another.

@@ -129,7 +129,7 @@ impl Text {
     fn heading(&mut self, name: &str, of: &State) {
         let (mut what, paint) = state(of);
         match of {
-            State::NotThere => what.push_str("; it is made when the fleet starts"),
+            State::NotThere => what.push_str("; a start of qamd makes it"),
             State::Damaged(_) | State::OtherVersion(_) => {
                 what.push_str("; the next start puts it away and makes a new one");
             }

@@ -12,6 +12,7 @@ use shm_layout::shared_memory::Place;
 use super::health::Holder;
 use super::health_text::{holder as in_words, size};
 use super::segments::{Segments, holder};
+use crate::output::chain;
 use crate::runtime_dir::held_locks;
 use crate::shown::listed;
 use crate::verbs::asking::named;
@@ -33,11 +34,10 @@ pub(super) fn remove(segments: &Segments) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     let mut had_segment = false;
     for place in &places {
-        had_segment |= remove_file(place.path(), &mut lines)?;
-        remove_file(&place.quarantine(), &mut lines)?;
-        for path in left_half_made(place) {
-            remove_file(&path, &mut lines)?;
-        }
+        had_segment |= note(place.path(), &mut lines);
+        note(&place.quarantine(), &mut lines);
+        place.remove().map_err(|error| chain(&error))?;
+        place.clear_asides();
     }
     for lock in &locks {
         std::fs::remove_file(lock).map_err(|error| failed(lock, &error))?;
@@ -71,8 +71,15 @@ pub(super) fn remove(segments: &Segments) -> Result<Vec<String>, String> {
 
 /// The `qamddata` that is the fleet's for certain: with a mistyped name another fleet's would go.
 fn qamddata_of(segments: &Segments) -> Option<&Place> {
-    let sure = !segments.guessed || *segments.paths().instance() == Instance::default();
-    segments.qamddata.as_ref().filter(|_| sure)
+    let by_default = *segments.paths().instance() == Instance::default();
+    let ours = |place: &&Place| {
+        // The lock's second line says where the fleet lives that filled it last.
+        let note = std::fs::read_to_string(place.owner_lock()).unwrap_or_default();
+        let by = note.lines().nth(1).map(Path::new);
+        by.is_none_or(|dir| segments.places.iter().any(|paths| paths.runtime_dir() == dir))
+    };
+    let sure = |place: &&Place| !segments.guessed || (by_default && ours(place));
+    segments.qamddata.as_ref().filter(sure)
 }
 
 fn refuse_while_it_runs(segments: &Segments, locks: &[PathBuf]) -> Result<(), String> {
@@ -137,34 +144,17 @@ fn hold(lock: &Path) -> Result<File, String> {
     }
 }
 
-/// True when there was one.
-fn remove_file(path: &Path, lines: &mut Vec<String>) -> Result<bool, String> {
-    let bytes = path.symlink_metadata().map_or(0, |found| found.len());
-    match std::fs::remove_file(path) {
-        Ok(()) => {
-            lines.push(format!("removed {}, {}", path.display(), size(bytes)));
-            Ok(true)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed(path, &error)),
+/// Notes what is about to go, where there is something. True when there is.
+fn note(path: &Path, lines: &mut Vec<String>) -> bool {
+    let found = path.symlink_metadata();
+    if let Ok(found) = &found {
+        lines.push(format!("removed {}, {}", path.display(), size(found.len())));
     }
+    found.is_ok()
 }
 
 fn failed(path: &Path, error: &io::Error) -> String {
     format!("{} cannot be removed: {error}", path.display())
-}
-
-/// What coordinators left that died while they made a segment.
-fn left_half_made(place: &Place) -> Vec<PathBuf> {
-    let name = place.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let prefix = format!("{name}.new-");
-    let entries = place.path().parent().and_then(|dir| std::fs::read_dir(dir).ok());
-    let is_one = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-            name.strip_prefix(&prefix).is_some_and(|pid| pid.bytes().all(|b| b.is_ascii_digit()))
-        })
-    };
-    entries.into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_one).collect()
 }
 
 /// The programs that have a segment mapped, as far as this user may look: `strategy (pid 7)`.

@@ -35,7 +35,7 @@ pub(super) struct TickView {
     pub(super) worker: u32,
     /// That worker's connection, where the fleet's memory knows it.
     pub(super) connection: Option<String>,
-    /// It came on subscribing, or again on request: it may be older than its arrival.
+    /// It came on subscribing: it may be older than its arrival.
     pub(super) snapshot: bool,
     /// The trading day, YYYYMMDD; 0 when unknown.
     pub(super) trading_day: u32,

@@ -175,8 +175,8 @@ impl History {
         outcome
     }
 
-    /// CTP sends an instrument's last tick at each subscription, a worker publishes it once more on request, and both
-    /// are flagged; so is the first tick of a subscription, which may be a new one.
+    /// CTP sends an instrument's last tick at each subscription, flagged; so is the first tick of a subscription that is a
+    /// new one.
     fn judge_snapshot(&mut self, origin: &mut Origin, tick: &Arrival) -> Verdict {
         let Some(last) = self.window.last().copied() else { return Verdict::New };
         let is_last = last.fingerprint == tick.fingerprint;

@@ -144,7 +144,7 @@ fn what_is_not_there_and_what_was_replaced() {
     };
     health.qamddata = Some(nothing);
     let golden = "
-night_data      not there; it is made when the fleet starts
+night_data      not there; a start of qamd makes it
   file          /dev/shm/night_data
   owner         nobody
 ";
