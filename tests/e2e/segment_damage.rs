@@ -23,8 +23,13 @@ const LISTED: usize = 300;
 
 /// A fleet with some hundred instruments of which it carries one.
 fn plan() -> FleetPlan {
+    plan_of(&["rb2601"])
+}
+
+/// A fleet on a market of these instruments; rb2601 is always on.
+fn plan_of(market: &[&str]) -> FleetPlan {
     let home = Home::new();
-    let script = counting(&home, &["rb2601"], 200);
+    let script = counting(&home, market, 200);
     let more: String = (1..LISTED).map(|n| format!("rb{},false\n", 3000 + n)).collect();
     FleetPlan::in_home(home)
         .instruments(&format!("instrument_id,always_on\nrb2601,true\n{more}"))
@@ -247,7 +252,8 @@ async fn modes_that_somebody_changed_are_set_right() {
 async fn a_segment_wrecked_by_a_reader_still_gets_prices_and_is_built_anew_at_the_next_start() {
     let workshop = Workshop::new();
     let legacy = segment_user(&workshop);
-    let mut fleet = plan().start_ready().await;
+    let market = ["rb2601", "au2612", "au2701", "au2702"];
+    let mut fleet = plan_of(&market).start_ready().await;
     let [_, place] = places(fleet.home());
     prices_go_on(&fleet, "before").await;
     let (status, _) = Program::start(&mut using(&legacy, &fleet, &["wreck"])).end();
@@ -268,7 +274,7 @@ async fn a_segment_wrecked_by_a_reader_still_gets_prices_and_is_built_anew_at_th
     };
     let said = errors(&fleet.log());
     assert!(said.len() == 1 && said[0].contains("so nothing is added to it"), "{said:#?}");
-    assert_eq!(fleet.metric("qamd_qamddata_damaged").await, 1.0);
+    assert_eq!(fleet.metric("qamd_qamddata_closed").await, 1.0);
     assert_eq!(fleet.type_verb(&["shm"]).code, 1);
     // Workers write through what they have looked up; clients notice nothing.
     client.push_until("rb2601 ticks", |push| push.instrument() == "rb2601").await;
@@ -285,7 +291,7 @@ async fn a_segment_wrecked_by_a_reader_still_gets_prices_and_is_built_anew_at_th
     .await;
     prices_go_on(&fleet, "in the new one").await;
     assert!(finds(&legacy, &fleet, KEY) > 1000.0);
-    assert_eq!(fleet.metric("qamd_qamddata_damaged").await, 0.0);
+    assert_eq!(fleet.metric("qamd_qamddata_closed").await, 0.0);
     std::fs::remove_file(place.quarantine()).unwrap();
     fleet.stop().await;
 }

@@ -114,7 +114,7 @@ async fn additions_and_restarts_go_on_in_a_crowd_of_readers() {
     for restart in 1..=RESTARTS {
         let most = whole * restart / RESTARTS;
         eventually("additions go on", async || held(&place).filter(|held| *held >= most)).await;
-        assert_eq!(fleet.metric("qamd_qamddata_damaged").await, 0.0, "{}", fleet.log());
+        assert_eq!(fleet.metric("qamd_qamddata_closed").await, 0.0, "{}", fleet.log());
         fleet.kill_coordinator();
         let from = fleet.log().len();
         fleet.run();

@@ -89,7 +89,7 @@ fn without_segments_it_says_so_and_makes_none() {
     let fleet = still();
     let said = fleet.type_verb(&["shm"]);
     assert_eq!((said.code, said.err.as_str()), (1, ""), "{said:?}");
-    assert_eq!(said.out.matches("not there; it is made when the fleet starts").count(), 2);
+    assert_eq!(said.out.matches("not there; a start of qamd makes it").count(), 2);
     let (code, health) = shown(&fleet);
     assert_eq!((code, &health["depth"]["state"]), (1, &json!("not_there")));
     let said = fleet.type_verb(&["shm", "get", "SHFE.rb2601"]);
