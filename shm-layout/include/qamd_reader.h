@@ -1,5 +1,6 @@
-/* Following qamd's ring tick by tick, with libqamd_reader.so: every tick of every instrument of a fleet, once, in order per
- * instrument, whichever worker brings it first.
+/* Following qamd's ring tick by tick, with libqamd_reader.so: every tick of every instrument of a fleet, in order per
+ * instrument, whichever worker brings it first, and once: but for the snapshots that fronts send at a subscription, which are
+ * flagged QAMD_FLAG_SNAPSHOT and may repeat the tick before them.
  *
  *     qamd_reader *reader;
  *     char error[256];
