@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use shm_layout::lock_file::{LockError, LockFile, LockState, probe};
+use shm_layout::lock_file::{LockError, LockFile, LockState, note_in, probe};
 use shm_layout::shared_memory::Place;
 use shm_layout::{FleetPaths, Instance};
 
@@ -144,8 +144,7 @@ fn claim(
     paths: &FleetPaths,
     in_use: impl Fn(String) -> RuntimeDirError,
 ) -> Result<LockFile, RuntimeDirError> {
-    let other = std::fs::read_to_string(lock).unwrap_or_default();
-    let other = other.lines().nth(1).unwrap_or_default().to_owned();
+    let other = note_in(lock).unwrap_or_default();
     let elsewhere = !other.is_empty() && Path::new(&other) != paths.runtime_dir();
     // Its coordinator may be gone while its processes live on.
     if elsewhere && !held_locks(Path::new(&other)).is_empty() {
@@ -180,12 +179,6 @@ pub fn of_service(runtime_directory: Option<OsString>) -> Option<PathBuf> {
     let dir = PathBuf::from(runtime_directory?);
     // Several are separated by colons; which of them would be meant nobody says.
     (dir.is_absolute() && !dir.as_os_str().as_encoded_bytes().contains(&b':')).then_some(dir)
-}
-
-/// Where a service has the runtime directory of a fleet of this name.
-#[must_use]
-pub fn usual_of_service(instance: &Instance) -> PathBuf {
-    Path::new("/run").join(instance.as_str())
 }
 
 fn prepare(dir: &Path, own_uid: u32) -> Result<(), RuntimeDirError> {

@@ -98,7 +98,7 @@ impl Segments {
         now: Instant,
     ) -> Result<Self, SegmentsError> {
         let mut places = Vec::new();
-        let mut made = Vec::new();
+        let mut made = None;
         let qamddata = settings.qamddata.as_ref().map(|name| {
             let place = Place::named(name);
             let facts = universe.instruments.iter().map(Facts::of);
@@ -107,7 +107,7 @@ impl Segments {
             let sharing = settings.sharing(SegmentSettings::QAMDDATA_MODE);
             let (owner, opening) = QamddataOwner::open(&place, &keyed, sharing)?;
             announce(&place, &opening, owner.len());
-            made.extend((opening == Opening::Made).then(|| place.clone()));
+            made = (opening == Opening::Made).then(|| place.clone());
             places.push((place, owner.identity()));
             Ok::<_, OwnerError>(owner)
         });
@@ -116,7 +116,7 @@ impl Segments {
         let sharing = settings.sharing(SegmentSettings::DEPTH_MODE);
         let (depth, opening) = DepthOwner::open(&place, universe.instruments.len(), sharing)
             // What this start has made goes with it; the failure is what is said.
-            .inspect_err(|_| made.iter().for_each(|place: &Place| drop(place.remove())))?;
+            .inspect_err(|_| drop(made.as_ref().map(Place::remove)))?;
         announce(&place, &opening, depth.len() as usize);
         places.push((place, depth.identity()));
         let name = settings.qamddata.as_deref().unwrap_or_default();

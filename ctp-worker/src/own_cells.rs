@@ -5,11 +5,11 @@
 //! until it has caught up, or the cells have not moved for a while, it leaves them as they are: readers never see an
 //! instrument go back.
 
+use std::cmp::Ordering::Less;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use shm_layout::cells::{Cell, CellWriter};
-use shm_layout::limits::MERGE_LATE_NS;
 use shm_layout::qamddata::QamddataCells;
 use shm_layout::{InstrumentId, Tick};
 
@@ -119,7 +119,8 @@ impl OwnCells {
             return;
         };
         if !own.caught_up {
-            if writer.latest(cell).is_some_and(|kept| is_ahead(&kept, tick)) {
+            // What the cells hold may be later, and its writer the faster one still.
+            if writer.latest(cell).is_some_and(|kept| tick.order_to_fresh(&kept) == Some(Less)) {
                 return;
             }
             own.caught_up = true;
@@ -128,11 +129,4 @@ impl OwnCells {
         let counter = if whole { &self.counters.cells } else { &self.counters.unwritten };
         counter.add_one();
     }
-}
-
-/// True when what the cells hold is later than a tick, and came so recently that its writer may still be the faster one.
-fn is_ahead(kept: &Tick, tick: &Tick) -> bool {
-    let time = |tick: &Tick| (tick.trading_day, tick.exchange_time_ns, tick.volume);
-    time(kept) > time(tick)
-        && tick.receive_time_ns.saturating_sub(kept.receive_time_ns) < MERGE_LATE_NS
 }

@@ -224,7 +224,7 @@ fn open(
     // A fleet that runs as a service lives where its manager says.
     let dirs = match runtime_dir {
         Some(dir) => vec![PathBuf::from(OsStr::from_bytes(dir))],
-        None => vec![usual_runtime_dir(&instance), Path::new("/run").join(instance.as_str())],
+        None => vec![usual_runtime_dir(&instance), FleetPaths::service_runtime_dir(&instance)],
     };
     let mut refusal = None;
     for dir in dirs {

@@ -58,9 +58,7 @@ impl CellWriter {
     /// The name and inode of a `qamddata` that belongs to the depth segment and is not the one that is open.
     #[must_use]
     pub fn wanted_qamddata(&self) -> Option<(String, u64)> {
-        let inode = self.depth.qamddata_inode();
-        let open = self.qamddata.as_ref().map_or(0, |(_, inode)| *inode);
-        (inode != 0 && inode != open).then(|| self.depth.qamddata())?
+        self.depth.qamddata().filter(|(_, inode)| *inode != self.open_inode())
     }
 
     /// Takes a `qamddata`, of this inode; gives the one that was open until now.
@@ -105,10 +103,15 @@ impl CellWriter {
         }
     }
 
+    /// The inode of the `qamddata` that is open; 0 for none.
+    fn open_inode(&self) -> u64 {
+        self.qamddata.as_ref().map_or(0, |(_, inode)| *inode)
+    }
+
     /// Looks where an instrument lies in `qamddata`. True when that is elsewhere than it was.
     fn look_up(&self, cell: &mut Cell) -> bool {
         let offset = self.depth.cells(cell.slot);
-        let open = self.qamddata.as_ref().map(|(_, inode)| *inode).unwrap_or_default();
+        let open = self.open_inode();
         if (offset, open) == (cell.offset, cell.inode) {
             return false;
         }

@@ -15,13 +15,15 @@
 
 mod check;
 pub mod layout;
+mod opening;
 mod owner;
 mod reader;
 mod slot;
 mod writer;
 
 pub use check::DepthFault;
+pub use opening::DepthOpenError;
 pub use owner::{AddError, DepthOwner, SlotFacts};
-pub use reader::{DepthOpenError, DepthReader, Found};
+pub use reader::{DepthReader, Found};
 pub use slot::SlotIndex;
 pub use writer::DepthWriter;

@@ -3,7 +3,7 @@
 //! They are how processes of a fleet know of each other without a word: the holder takes, the others probe.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,13 +57,30 @@ pub struct LockFile {
 /// are not being started just then.
 #[must_use]
 pub fn probe(path: &Path) -> LockState {
-    let Ok(mut file) = OpenOptions::new().read(true).write(true).open(path) else {
-        return LockState::Free;
+    // What is not ours to look at is nobody's of this fleet.
+    try_probe(path).unwrap_or(LockState::Free)
+}
+
+/// As [`probe`], for files that may be another user's.
+///
+/// # Errors
+/// When the file is there and cannot be opened: nobody can tell then.
+pub fn try_probe(path: &Path) -> std::io::Result<LockState> {
+    let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(LockState::Free),
+        opened => opened?,
     };
-    match file.try_lock() {
+    Ok(match file.try_lock() {
         Err(TryLockError::WouldBlock) => LockState::Held { pid: pid_in(&mut file) },
         Ok(()) | Err(TryLockError::Error(_)) => LockState::Free,
-    }
+    })
+}
+
+/// The line for whoever reads a lock file, left by its holder or by the one that had it last.
+#[must_use]
+pub fn note_in(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.lines().nth(1).map(str::to_owned)
 }
 
 fn pid_in(file: &mut File) -> Option<u32> {
@@ -165,6 +182,7 @@ mod tests {
         let text = format!("{} is held by process {ours}: it is another worker", path.display());
         assert_eq!(error.to_string(), text);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{ours}\na note"));
+        assert_eq!(note_in(&path).as_deref(), Some("a note"));
         lock.remove().unwrap();
         assert!(!path.exists());
     }

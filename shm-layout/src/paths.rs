@@ -12,6 +12,12 @@ pub struct FleetPaths {
     runtime_dir: PathBuf,
 }
 
+/// What follows a fleet's name and a '_' in `/dev/shm`; the last begins the names of the ring's files.
+const CLAIM: &str = "fleet";
+const WAKE: &str = "wake";
+const DEPTH: &str = "depth";
+const RING: &str = "iox2_";
+
 /// Why a runtime directory cannot serve.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FleetPathsError {
@@ -57,10 +63,23 @@ impl FleetPaths {
         xdg_runtime_dir: Option<&Path>,
     ) -> PathBuf {
         match xdg_runtime_dir {
-            _ if uid == 0 => Path::new("/run").join(instance.as_str()),
+            _ if uid == 0 => Self::service_runtime_dir(instance),
             Some(dir) if dir.is_absolute() => dir.join(instance.as_str()),
             _ => PathBuf::from(format!("/tmp/{instance}-{uid}")),
         }
+    }
+
+    /// Where a service has the runtime directory of a fleet of this name: `/run/<instance>`.
+    #[must_use]
+    pub fn service_runtime_dir(instance: &Instance) -> PathBuf {
+        Path::new("/run").join(instance.as_str())
+    }
+
+    /// True when a fleet of this name has this name in `/dev/shm` for something of its own.
+    #[must_use]
+    pub fn takes_name(instance: &Instance, name: &str) -> bool {
+        let rest = name.strip_prefix(instance.as_str()).and_then(|rest| rest.strip_prefix('_'));
+        rest.is_some_and(|rest| [CLAIM, WAKE, DEPTH].contains(&rest) || rest.starts_with(RING))
     }
 
     /// The fleet's name.
@@ -84,7 +103,7 @@ impl FleetPaths {
     /// Held by the coordinator that uses this instance's names in shared memory, whatever its runtime directory.
     #[must_use]
     pub fn instance_claim(&self) -> PathBuf {
-        Path::new("/dev/shm").join(format!("{}_fleet", self.instance))
+        Path::new("/dev/shm").join(self.shared_name(CLAIM))
     }
 
     /// Held by the running coordinator; carries its pid.
@@ -114,13 +133,13 @@ impl FleetPaths {
     /// The shared table of sleeping readers.
     #[must_use]
     pub fn wake_table(&self) -> PathBuf {
-        Path::new("/dev/shm").join(format!("{}_wake", self.instance))
+        Path::new("/dev/shm").join(self.shared_name(WAKE))
     }
 
     /// The name in `/dev/shm` of the latest tick of every instrument, see [`crate::depth`].
     #[must_use]
     pub fn depth_name(&self) -> String {
-        format!("{}_depth", self.instance)
+        self.shared_name(DEPTH)
     }
 
     /// Where iceoryx2 keeps this fleet's service and node files.
@@ -132,7 +151,11 @@ impl FleetPaths {
     /// What begins the names of this fleet's iceoryx2 files, in `/dev/shm` too, and of nothing else.
     #[must_use]
     pub fn ring_prefix(&self) -> String {
-        format!("{}_iox2_", self.instance)
+        self.shared_name(RING)
+    }
+
+    fn shared_name(&self, word: &str) -> String {
+        format!("{}_{word}", self.instance)
     }
 }
 

@@ -47,6 +47,15 @@ pub trait Words {
     }
 }
 
+/// The words of a text of bytes, zero-padded: what [`Words::bytes_at`] gives back.
+pub(crate) fn words_of_bytes(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    bytes.chunks(WORD_BYTES).map(|chunk| {
+        let mut word = [0; WORD_BYTES];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    })
+}
+
 impl Words for [u64] {
     fn len(&self) -> usize {
         self.len()

@@ -3,6 +3,7 @@
 //! Prices, volumes and texts are the exchange's own, bit for bit. What the worker derived stands beside them, never in
 //! their place: `trading_day`, `action_day`, `exchange_time_ns`, and the exchange when the front did not name it.
 
+use std::cmp::Ordering;
 use std::mem::offset_of;
 
 #[cfg(feature = "ring")]
@@ -10,6 +11,7 @@ use iceoryx2::prelude::ZeroCopySend;
 
 use crate::exchange_id::ExchangeId;
 use crate::instrument_id::{InstrumentId, InstrumentIdError};
+use crate::limits::MERGE_LATE_NS;
 use crate::numbers::{Incarnation, WorkerId};
 
 /// The levels of depth that CTP carries.
@@ -245,6 +247,15 @@ impl Tick {
         ExchangeId::from_bytes(&self.exchange_id).unwrap_or_default()
     }
 
+    /// The order of this tick to one that another worker brought, by days and times as the workers derived them and by volume;
+    /// `None` when that one came so long before this that nobody is ahead of anybody any more.
+    #[must_use]
+    pub fn order_to_fresh(&self, other: &Self) -> Option<Ordering> {
+        let moment = |tick: &Self| (tick.trading_day, tick.exchange_time_ns, tick.volume);
+        let is_fresh = self.receive_time_ns.saturating_sub(other.receive_time_ns) < MERGE_LATE_NS;
+        is_fresh.then(|| moment(self).cmp(&moment(other)))
+    }
+
     /// The life of the worker that published this tick: sequences count within it.
     #[must_use]
     pub const fn origin(&self) -> (WorkerId, Incarnation) {
@@ -264,6 +275,28 @@ mod tests {
         for raw in [0.0, -619.0, 0.0001, 3_594.000_000_000_000_5, 5_806.400_000_000_001, f64::MIN] {
             assert_eq!(price_of(raw).map(f64::to_bits), Some(raw.to_bits()));
         }
+    }
+
+    #[test]
+    fn days_go_before_times_and_times_before_volumes_while_it_matters() {
+        let at = |trading_day, exchange_time_ns, volume, receive_time_ns| Tick {
+            trading_day,
+            exchange_time_ns,
+            volume,
+            receive_time_ns,
+            ..Tick::EMPTY
+        };
+        let kept = at(2, 2, 2, 0);
+        for (tick, order) in [
+            (at(2, 2, 2, 1), Ordering::Equal),
+            (at(2, 2, 1, 1), Ordering::Less),
+            (at(2, 1, 9, 1), Ordering::Less),
+            (at(1, 9, 9, 1), Ordering::Less),
+            (at(3, 1, 1, 1), Ordering::Greater),
+        ] {
+            assert_eq!(tick.order_to_fresh(&kept), Some(order));
+        }
+        assert_eq!(at(1, 1, 1, MERGE_LATE_NS).order_to_fresh(&kept), None);
     }
 
     #[test]

@@ -6,11 +6,11 @@
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use qamd_tests::programs::Workshop;
 use shm_layout::cells::{Cell, CellWriter};
 use shm_layout::depth::{DepthOwner, SlotFacts};
 use shm_layout::qamddata::{Instrument, QamddataKey, QamddataOwner};
@@ -192,20 +192,6 @@ fn create() {
     println!("both taken over                    {:>8.1}", median(spent.2) * 1e3);
 }
 
-/// The reader's program, compiled.
-fn reader() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it has one");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-depth-load");
-    let done = Command::new("g++")
-        .args(["-std=c++17", "-O2", "-pthread", "-I", "shm-layout/include"])
-        .args(["tests/bench/depth_load.cpp", "-o"])
-        .arg(&program)
-        .current_dir(workspace)
-        .status();
-    assert!(done.is_ok_and(|status| status.success()), "the reader compiles");
-    program
-}
-
 fn read() {
     let names = Names::new();
     let owners = names.segments(8);
@@ -214,7 +200,9 @@ fn read() {
     let mut cells: Vec<Cell> =
         ids.iter().map(|id| writer.find(id).expect("it has a slot")).collect();
     assert!(cells.iter_mut().all(|cell| writer.write(cell, &tick(1))));
-    let program = reader();
+    let workshop = Workshop::new();
+    let source = ["-std=c++17", "-pthread", "tests/bench/depth_load.cpp"];
+    let program = workshop.compile("depth_load", "g++", &source);
     let run = |reads: u64| {
         let output = Command::new(&program)
             .args([names.0.depth_name(), reads.to_string(), READERS.to_string()])

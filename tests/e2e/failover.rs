@@ -86,18 +86,29 @@ async fn a_connection_that_cannot_work_is_left_at_once_and_trusted_again_after_a
     tokio::join!(a_front_goes(), a_worker_dies(), a_worker_stands_still());
 }
 
-/// A front goes away and comes back.
-async fn a_front_goes() {
-    let (home, all) = (Home::new(), instruments(12));
-    let market = Lockstep::begin(&home, &names(&all), ROWS, 30);
-    let (gone, faults) = (home.path("gone"), leaving_front(&home, 2500));
+/// A fleet on two fronts of one market, alpha with these faults; who looks on, and what alpha carries.
+async fn two_fronts(
+    home: Home,
+    market: &Lockstep,
+    faults: Value,
+    all: &[String],
+) -> (Fleet, Onlooker, Vec<String>) {
     let fleet = FleetPlan::in_home(home)
         .simulated("alpha", &market.with_faults(faults))
         .simulated("beta", &market.script())
         .start_ready()
         .await;
-    let mut onlooker = Onlooker::of(&fleet, &names(&all)).await;
-    let lost = carried_by(&fleet, "alpha", all.len()).await;
+    let onlooker = Onlooker::of(&fleet, &names(all)).await;
+    let carried = carried_by(&fleet, "alpha", all.len()).await;
+    (fleet, onlooker, carried)
+}
+
+/// A front goes away and comes back.
+async fn a_front_goes() {
+    let (home, all) = (Home::new(), instruments(12));
+    let market = Lockstep::begin(&home, &names(&all), ROWS, 30);
+    let (gone, faults) = (home.path("gone"), leaving_front(&home, 2500));
+    let (fleet, mut onlooker, lost) = two_fronts(home, &market, faults, &all).await;
     assert_eq!(lost.len(), 6, "one after the other: {lost:?}");
 
     std::fs::write(gone, "").unwrap();
@@ -124,13 +135,7 @@ async fn a_front_that_comes_and_goes_costs_its_instruments_one_hole_and_nobody_a
         .iter()
         .map(|order| json!({"when_file": order, "do": "disconnect", "reconnect_after_ms": 200}));
     let faults = faults.collect();
-    let fleet = FleetPlan::in_home(home)
-        .simulated("alpha", &market.with_faults(faults))
-        .simulated("beta", &market.script())
-        .start_ready()
-        .await;
-    let mut onlooker = Onlooker::of(&fleet, &names(&all)).await;
-    let lost = carried_by(&fleet, "alpha", all.len()).await;
+    let (fleet, mut onlooker, lost) = two_fronts(home, &market, faults, &all).await;
     for (fall, order) in (1..).zip(&orders) {
         std::fs::write(order, "").unwrap();
         onlooker

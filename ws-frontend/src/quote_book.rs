@@ -4,10 +4,10 @@
 //! it any longer), its tick is dropped, since it would go stale; ticks of it that were on their way are not kept for a
 //! while either. If it goes on ticking, somebody else wants it, and it is kept again.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use shm_layout::limits::MERGE_LATE_NS;
 use shm_layout::ring::is_same_tick;
 use shm_layout::{InstrumentId, Tick, TickFlags};
 
@@ -202,9 +202,7 @@ fn was_before(kept: &Tick, tick: &Tick) -> bool {
     if kept.origin() == tick.origin() {
         return tick.sequence <= kept.sequence;
     }
-    let time = |tick: &Tick| (tick.trading_day, tick.exchange_time_ns, tick.volume);
-    time(tick) <= time(kept)
-        && tick.receive_time_ns.saturating_sub(kept.receive_time_ns) < MERGE_LATE_NS
+    tick.order_to_fresh(kept).is_some_and(Ordering::is_le)
 }
 
 /// True when a snapshot is the tick that is kept. Another worker's may differ in what its front and library add to it, and
@@ -219,6 +217,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use shm_layout::clock::monotonic;
+    use shm_layout::limits::MERGE_LATE_NS;
     use std::collections::BTreeMap;
     use std::time::Duration;
 

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use shm_layout::{BrokerId, ConnectionId, FrontAddr, Instance};
+use shm_layout::shared_memory::Place;
+use shm_layout::{BrokerId, ConnectionId, FleetPaths, FrontAddr, Instance};
 
 use crate::limits::CONNECTIONS_MAX;
 use section::{Section, kind};
@@ -286,7 +287,7 @@ impl Config {
         }
         self.runtime_dir = path("runtime_dir");
         if let Some(dir) = &self.runtime_dir
-            && let Err(error) = shm_layout::FleetPaths::new(self.instance, dir.clone())
+            && let Err(error) = FleetPaths::new(self.instance, dir.clone())
         {
             section.fault("runtime_dir", error.to_string());
         }
@@ -305,25 +306,14 @@ impl Config {
             Some(Value::Null) => self.qamddata_name = None,
             Some(_) => self.qamddata_name = section.line("qamddata_name").map(str::to_owned),
         }
-        let of_the_fleet =
-            ["depth", "fleet", "wake"].map(|word| format!("{}_{word}", self.instance));
-        let beside = [".owner", ".quarantined"];
-        if let Some(name) = &self.qamddata_name
-            && (of_the_fleet.contains(name)
-                || name.starts_with(&format!("{}_iox2_", self.instance))
-                || name.contains(".new-")
-                || beside.iter().any(|suffix| name.ends_with(suffix)))
-        {
+        let Some(name) = &self.qamddata_name else { return };
+        if FleetPaths::takes_name(&self.instance, name) || Place::is_beside(name) {
             let what = format!(
                 "{name:?} is a name that the fleet has in shared memory for something else"
             );
             section.fault("qamddata_name", what);
         }
-        if let Some(name) = &self.qamddata_name
-            && (name.starts_with('.')
-                || name.len() > 100
-                || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)))
-        {
+        if !Place::is_name(name) {
             section.fault("qamddata_name", format!("{name:?} is not the name of a shared memory segment (letters, digits, '_', '-' or '.', which is not the first); null for none"));
         }
     }

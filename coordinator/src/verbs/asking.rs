@@ -10,7 +10,7 @@ use crate::command_line::FleetArgs;
 use crate::config::locate;
 use crate::control_server::ask;
 use crate::output::chain;
-use crate::runtime_dir::{held_locks, usual_of_service};
+use crate::runtime_dir::held_locks;
 use crate::start;
 use crate::verbs::runtime;
 use shm_layout::lock_file::{LockState, probe};
@@ -125,7 +125,7 @@ pub(super) fn find(args: &FleetArgs) -> Result<Vec<FleetPaths>, String> {
     let mut dirs = vec![runtime_dir.clone()];
     if runtime_dir.is_none() {
         // A fleet that runs as a service lives where its manager says.
-        dirs.push(Some(usual_of_service(&instance)));
+        dirs.push(Some(FleetPaths::service_runtime_dir(&instance)));
     }
     let places = dirs.into_iter().map(|dir| start::fleet_paths(instance, dir));
     let mut places = places.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;

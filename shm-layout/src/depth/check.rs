@@ -3,7 +3,8 @@
 use super::layout::{
     HEADER_BYTES, MAGIC, SLOT_BYTES, Sizes, VERSION, hash, header, index_word, slot, state,
 };
-use crate::capacity_text::trimmed;
+use super::slot::SlotIndex;
+use crate::capacity_text::{text, trimmed};
 use crate::instrument_id::InstrumentId;
 use crate::shared_memory::{TICK_WORDS, WORD_BYTES, Words};
 use crate::version::TICK_SCHEMA;
@@ -118,15 +119,41 @@ pub(super) fn check_whole<W: Words + ?Sized>(words: &W) -> Result<(Sizes, u64), 
             .bytes_at::<{ InstrumentId::CAPACITY }>(sizes.slot_offset(number) + slot::INSTRUMENT)
             .and_then(|id| InstrumentId::from_bytes(&id).ok().filter(|known| *known.padded() == id))
             .ok_or_else(|| fault("holds no instrument's id"))?;
-        if find(words, &sizes, &id) != Some(number) {
+        if find(words, &sizes, &id).map(|slot| u64::from(slot.0)) != Some(number) {
             return Err(fault("is not where the index leads"));
         }
     }
     Ok((sizes, used))
 }
 
+/// The instrument of a slot; `None` when it holds no id.
+pub(super) fn instrument_of<W: Words + ?Sized>(
+    words: &W,
+    sizes: &Sizes,
+    slot: SlotIndex,
+) -> Option<InstrumentId> {
+    let at = sizes.slot_offset(u64::from(slot.0)) + slot::INSTRUMENT;
+    InstrumentId::from_bytes(&words.bytes_at::<{ InstrumentId::CAPACITY }>(at)?).ok()
+}
+
+/// The `qamddata` segment that belongs to a depth segment: its name and inode. `None` while there is none.
+pub(super) fn qamddata_of<W: Words + ?Sized>(words: &W) -> Option<(String, u64)> {
+    let inode = words.at(header::QAMDDATA_INODE).filter(|inode| *inode != 0)?;
+    Some((qamddata_name_of(words)?, inode))
+}
+
+/// The name of the `qamddata` segment that belongs to a depth segment, or is about to; `None` when it is to have none.
+pub(super) fn qamddata_name_of<W: Words + ?Sized>(words: &W) -> Option<String> {
+    let bytes = words.bytes_at::<{ header::QAMDDATA_NAME_BYTES }>(header::QAMDDATA_NAME)?;
+    Some(text(&bytes).to_owned()).filter(|name| !name.is_empty())
+}
+
 /// The slot of an instrument, by the index. Bounded by the index's size whatever it holds.
-pub(super) fn find<W: Words + ?Sized>(words: &W, sizes: &Sizes, id: &InstrumentId) -> Option<u64> {
+pub(super) fn find<W: Words + ?Sized>(
+    words: &W,
+    sizes: &Sizes,
+    id: &InstrumentId,
+) -> Option<SlotIndex> {
     let hash = hash(trimmed(id.padded()));
     for probe in 0..sizes.index_entries {
         let entry = hash.wrapping_add(probe) & (sizes.index_entries - 1);
@@ -140,7 +167,7 @@ pub(super) fn find<W: Words + ?Sized>(words: &W, sizes: &Sizes, id: &InstrumentI
         if number < sizes.slot_capacity && word == index_word(hash, number) {
             let at = sizes.slot_offset(number) + slot::INSTRUMENT;
             if words.bytes_at::<{ InstrumentId::CAPACITY }>(at).as_ref() == Some(id.padded()) {
-                return Some(number);
+                return u32::try_from(number).ok().map(SlotIndex);
             }
         }
     }

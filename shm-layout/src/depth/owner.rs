@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::check::{DepthFault, check_whole, find};
+use super::check::{DepthFault, check_whole, find, instrument_of};
 use super::layout::{
     HEADER_BYTES, MAGIC, SLOT_BYTES, Sizes, VERSION, hash, header, index_word, slot, state,
 };
@@ -15,6 +15,7 @@ use crate::exchange_id::ExchangeId;
 use crate::instrument_id::InstrumentId;
 use crate::shared_memory::{
     Opening, Place, PlaceError, ReadWrite, Sharing, TICK_WORDS, WORD_BYTES, Words, reserve,
+    words_of_bytes,
 };
 use crate::version::TICK_SCHEMA;
 
@@ -71,19 +72,8 @@ impl DepthOwner {
         known: usize,
         sharing: Sharing,
     ) -> Result<(Self, Opening), PlaceError> {
-        place.clear_asides();
-        let why = match place.open_write() {
-            Ok(file) => match Self::take_over(&file, known) {
-                Ok(owner) => {
-                    place.share(&owner.file, sharing)?;
-                    return Ok((owner, Opening::Reused));
-                }
-                Err(why) => Opening::Replaced(why),
-            },
-            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Opening::Made,
-            Err(error) => Opening::Replaced(crate::error_text::chain(&error)),
-        };
-        Self::make(place, known, sharing, why != Opening::Made).map(|owner| (owner, why))
+        let take_over = |file: &File| Self::take_over(file, known);
+        place.occupy(sharing, take_over, || Self::make(place, known, sharing))
     }
 
     fn take_over(file: &File, known: usize) -> Result<Self, String> {
@@ -119,19 +109,11 @@ impl DepthOwner {
         Ok(owner)
     }
 
-    fn make(
-        place: &Place,
-        known: usize,
-        sharing: Sharing,
-        stands: bool,
-    ) -> Result<Self, PlaceError> {
+    fn make(place: &Place, known: usize, sharing: Sharing) -> Result<Self, PlaceError> {
         let sizes = Sizes::for_slots(known);
         let aside = place.make_aside(sizes.total_bytes, sizes.slot_offset(known as u64))?;
-        let memory = ReadWrite::map(aside.file()).map_err(|source| PlaceError {
-            doing: "mapping",
-            path: place.path().to_owned(),
-            source,
-        })?;
+        let memory =
+            ReadWrite::map(aside.file()).map_err(|error| place.failed("mapping", error))?;
         let field = |offset: u64| &memory.words()[offset as usize / WORD_BYTES];
         let now = clock::unix_ns();
         for (offset, value) in [
@@ -152,9 +134,6 @@ impl DepthOwner {
             field(offset).store(value, Ordering::Relaxed);
         }
         field(header::STATE).store(state::READY, Ordering::Release);
-        if stands {
-            place.put_away()?;
-        }
         let file = aside.settle(sharing)?;
         Ok(Self { memory, file, sizes, used: 0, reserved: known as u64 })
     }
@@ -186,9 +165,7 @@ impl DepthOwner {
     /// The instrument of a slot.
     #[must_use]
     pub fn instrument(&self, slot: SlotIndex) -> Option<InstrumentId> {
-        let at = self.sizes.slot_offset(u64::from(slot.0)) + slot::INSTRUMENT;
-        let id = self.memory.bytes_at::<{ InstrumentId::CAPACITY }>(at)?;
-        InstrumentId::from_bytes(&id).ok()
+        instrument_of(&self.memory, &self.sizes, slot)
     }
 
     /// Where in `qamddata` a slot's instrument was said to have its fields; 0 for nowhere.
@@ -200,7 +177,7 @@ impl DepthOwner {
     /// The slot of an instrument.
     #[must_use]
     pub fn find(&self, id: &InstrumentId) -> Option<SlotIndex> {
-        find(&self.memory, &self.sizes, id).and_then(|slot| u32::try_from(slot).ok()).map(SlotIndex)
+        find(&self.memory, &self.sizes, id)
     }
 
     /// Adds an instrument, or corrects what is known of one that is there.
@@ -223,12 +200,8 @@ impl DepthOwner {
         }
         let number = self.used;
         let added = SlotIndex(u32::try_from(number).unwrap_or(u32::MAX));
-        for (index, chunk) in id.padded().chunks_exact(WORD_BYTES).enumerate() {
-            let mut bytes = [0; WORD_BYTES];
-            bytes.copy_from_slice(chunk);
-            let offset = slot::INSTRUMENT + (index * WORD_BYTES) as u64;
-            self.slot_field(added, offset).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-        }
+        let id_at = self.sizes.slot_offset(number) + slot::INSTRUMENT;
+        self.write_bytes(id_at, id.padded());
         self.write_facts(added, facts);
         let hash = hash(trimmed(id.padded()));
         let free = (0..self.sizes.index_entries)
@@ -276,12 +249,7 @@ impl DepthOwner {
         // One byte stays zero, so that it is a text in C.
         let name = &name.as_bytes()[..name.len().min(bytes.len() - 1)];
         bytes[..name.len()].copy_from_slice(name);
-        for (index, chunk) in bytes.chunks_exact(WORD_BYTES).enumerate() {
-            let mut word = [0; WORD_BYTES];
-            word.copy_from_slice(chunk);
-            let offset = header::QAMDDATA_NAME + (index * WORD_BYTES) as u64;
-            self.field(offset).store(u64::from_le_bytes(word), Ordering::Relaxed);
-        }
+        self.write_bytes(header::QAMDDATA_NAME, &bytes);
         self.field(header::QAMDDATA_INODE).store(inode, Ordering::Release);
     }
 
@@ -298,6 +266,12 @@ impl DepthOwner {
             (slot::PRODUCT_CLASS, facts.product_class),
         ] {
             self.slot_field(slot, offset).store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn write_bytes(&self, from: u64, bytes: &[u8]) {
+        for (offset, word) in (from..).step_by(WORD_BYTES).zip(words_of_bytes(bytes)) {
+            self.field(offset).store(word, Ordering::Relaxed);
         }
     }
 

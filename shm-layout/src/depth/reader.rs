@@ -1,34 +1,14 @@
 //! Reading the depth segment, as anybody may who may open the file.
 
-use std::io;
-
-use super::check::{DepthFault, check_header, find};
+use super::check::{find, instrument_of, qamddata_name_of, qamddata_of};
 use super::layout::{Sizes, header, slot, state};
+use super::opening::{DepthOpenError, map};
 use super::slot::{Content, SlotIndex, read};
-use crate::capacity_text::{text, trimmed};
+use crate::capacity_text::trimmed;
 use crate::exchange_id::ExchangeId;
 use crate::instrument_id::InstrumentId;
-use crate::shared_memory::{Place, PlaceError, ReadOnly, WORD_BYTES, Words};
+use crate::shared_memory::{Place, ReadOnly, WORD_BYTES, Words};
 use crate::tick::Tick;
-
-/// Why the depth segment cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum DepthOpenError {
-    /// There is none, or it is being made: the fleet was never started. Try again later.
-    #[error("there is no depth segment {} (yet); it is made when the fleet starts", .0.path().display())]
-    NotReady(Place),
-    /// It is none of this version.
-    #[error("{} is no depth segment of this version: {fault}", place.path().display())]
-    Fault {
-        /// Where it lies.
-        place: Place,
-        /// What is wrong with it.
-        fault: DepthFault,
-    },
-    /// It cannot be opened.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-}
 
 /// What a slot says.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,34 +52,21 @@ impl DepthReader {
     /// # Errors
     /// [`DepthOpenError`]; `NotReady` passes when the fleet starts.
     pub fn open(place: &Place) -> Result<Self, DepthOpenError> {
-        let not_ready = || DepthOpenError::NotReady(place.clone());
-        let file = match place.open_read() {
-            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Err(not_ready()),
-            other => other?,
-        };
-        let failed =
-            |source| PlaceError { doing: "mapping", path: place.path().to_owned(), source };
-        let memory = ReadOnly::map(&file).map_err(failed)?;
-        match check_header(&memory) {
-            Ok(sizes) => Ok(Self { memory, sizes, place: place.clone() }),
-            Err(DepthFault::NotReady | DepthFault::Retired) => Err(not_ready()),
-            Err(fault) => Err(DepthOpenError::Fault { place: place.clone(), fault }),
-        }
+        let (memory, sizes) = map(place, place.open_read(), ReadOnly::map)?;
+        Ok(Self { memory, sizes, place: place.clone() })
     }
 
     /// True as long as the place still holds this very segment; if not, it is to be opened anew.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let named = std::fs::symlink_metadata(self.place.path());
         self.memory.at(header::STATE) == Some(state::READY)
-            && named.is_ok_and(|named| (named.dev(), named.ino()) == self.memory.identity())
+            && self.place.identity() == Some(self.memory.identity())
     }
 
     /// The slot of an instrument.
     #[must_use]
     pub fn find(&self, id: &InstrumentId) -> Option<SlotIndex> {
-        find(&self.memory, &self.sizes, id).and_then(|slot| u32::try_from(slot).ok()).map(SlotIndex)
+        find(&self.memory, &self.sizes, id)
     }
 
     /// The latest tick in a slot.
@@ -135,10 +102,9 @@ impl DepthReader {
     #[must_use]
     pub fn head(&self, slot: SlotIndex) -> Option<SlotHead> {
         let at = self.offset(slot);
-        let id = self.memory.bytes_at::<{ InstrumentId::CAPACITY }>(at + slot::INSTRUMENT)?;
         let exchange = self.memory.bytes_at::<8>(at + slot::EXCHANGE)?;
         Some(SlotHead {
-            instrument: InstrumentId::from_bytes(&id).ok()?,
+            instrument: instrument_of(&self.memory, &self.sizes, slot)?,
             exchange: ExchangeId::from_bytes(trimmed(&exchange)).unwrap_or_default(),
             ticks: self.memory.at(at + slot::SEQUENCE)?,
             cells: self.memory.at(at + slot::CELLS).filter(|offset| *offset != 0),
@@ -160,11 +126,13 @@ impl DepthReader {
     /// The name of the `qamddata` segment that belongs to it, when there is one.
     #[must_use]
     pub fn qamddata_name(&self) -> Option<String> {
-        let name = self
-            .memory
-            .bytes_at::<{ header::QAMDDATA_NAME_BYTES }>(header::QAMDDATA_NAME)
-            .map(|bytes| text(&bytes).to_owned());
-        name.filter(|name| !name.is_empty())
+        qamddata_name_of(&self.memory)
+    }
+
+    /// The `qamddata` segment that workers write beside it, when there is one: its name and inode.
+    #[must_use]
+    pub fn qamddata(&self) -> Option<(String, u64)> {
+        qamddata_of(&self.memory)
     }
 
     fn offset(&self, slot: SlotIndex) -> u64 {

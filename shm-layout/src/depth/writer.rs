@@ -2,13 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::check::{DepthFault, check_header, find};
-use super::layout::{Sizes, header, slot};
-use super::reader::DepthOpenError;
+use super::check::{find, qamddata_of};
+use super::layout::{Sizes, slot};
+use super::opening::{DepthOpenError, map};
 use super::slot::{Content, SLOT_WORDS, SlotIndex, read, write};
-use crate::capacity_text::text;
 use crate::instrument_id::InstrumentId;
-use crate::shared_memory::{Place, PlaceError, ReadWrite, WORD_BYTES, Words};
+use crate::shared_memory::{Place, ReadWrite, WORD_BYTES};
 use crate::tick::Tick;
 
 /// The depth segment, mapped for writing ticks into slots.
@@ -26,21 +25,8 @@ impl DepthWriter {
     /// # Errors
     /// [`DepthOpenError`].
     pub fn open(place: &Place) -> Result<Self, DepthOpenError> {
-        let not_ready = || DepthOpenError::NotReady(place.clone());
-        let file = match place.open_write() {
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
-                return Err(not_ready());
-            }
-            other => other?,
-        };
-        let failed =
-            |source| PlaceError { doing: "mapping", path: place.path().to_owned(), source };
-        let memory = ReadWrite::map(&file).map_err(failed)?;
-        match check_header(&memory) {
-            Ok(sizes) => Ok(Self { memory, sizes }),
-            Err(DepthFault::NotReady | DepthFault::Retired) => Err(not_ready()),
-            Err(fault) => Err(DepthOpenError::Fault { place: place.clone(), fault }),
-        }
+        let (memory, sizes) = map(place, place.open_write(), ReadWrite::map)?;
+        Ok(Self { memory, sizes })
     }
 
     /// Device and inode of the file.
@@ -52,7 +38,7 @@ impl DepthWriter {
     /// The slot of an instrument.
     #[must_use]
     pub fn find(&self, id: &InstrumentId) -> Option<SlotIndex> {
-        find(&self.memory, &self.sizes, id).and_then(|slot| u32::try_from(slot).ok()).map(SlotIndex)
+        find(&self.memory, &self.sizes, id)
     }
 
     /// Writes a slot's latest tick. One process at a time writes a slot: the worker that is the instrument's primary.
@@ -81,16 +67,7 @@ impl DepthWriter {
     /// The `qamddata` segment that belongs to it: its name and inode.
     #[must_use]
     pub fn qamddata(&self) -> Option<(String, u64)> {
-        let inode = self.qamddata_inode();
-        let name =
-            self.memory.bytes_at::<{ header::QAMDDATA_NAME_BYTES }>(header::QAMDDATA_NAME)?;
-        (inode != 0).then(|| (text(&name).to_owned(), inode))
-    }
-
-    /// The inode of that segment; 0 while there is none.
-    #[must_use]
-    pub fn qamddata_inode(&self) -> u64 {
-        self.memory.at(header::QAMDDATA_INODE).unwrap_or_default()
+        qamddata_of(&self.memory)
     }
 
     fn at(&self, slot: SlotIndex) -> usize {

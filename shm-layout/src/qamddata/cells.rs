@@ -43,8 +43,7 @@ impl QamddataCells {
     pub fn open(name: &str, inode: u64) -> Result<Self, CellsFault> {
         let place = Place::named(name);
         let file = place.open_write()?;
-        let failed =
-            |source| PlaceError { doing: "mapping", path: place.path().to_owned(), source };
+        let failed = |error| place.failed("mapping", error);
         let found = file.metadata().map_err(failed)?;
         if found.ino() != inode || found.size() != SEGMENT_BYTES {
             return Err(CellsFault::Other(name.to_owned()));

@@ -22,8 +22,8 @@ use crate::shared_memory::{ReadWrite, WORD_BYTES, Words};
 pub struct IndexLock {
     /// The holder's thread id; 0 while it has not said so yet.
     pub owner: u32,
-    /// The words of the mutex, to tell one locking from the next.
-    words: [u64; 2],
+    /// Its word in the mutex, with how many use it.
+    word: u64,
 }
 
 /// What a watch has found.
@@ -63,7 +63,7 @@ impl IndexLock {
         let holder = words.at(INDEX_MUTEX + mutex::OWNER)?;
         // The lower half of each word is the field, the upper half the one behind it.
         let [lock, owner] = [state, holder].map(|word| (word & 0xffff_ffff) as u32);
-        (lock != 0).then_some(Self { owner, words: [state, holder] })
+        (lock != 0).then_some(Self { owner, word: holder })
     }
 
     /// As [`Self::of`], and looks again for some microseconds where the holder has not said who it is.
@@ -84,7 +84,7 @@ impl IndexLock {
     pub fn free(self, memory: &ReadWrite) -> bool {
         let words = memory.words();
         let at = |offset: u64| &words[(INDEX_MUTEX + offset) as usize / WORD_BYTES];
-        if at(mutex::OWNER).load(Ordering::SeqCst) != self.words[1] {
+        if at(mutex::OWNER).load(Ordering::SeqCst) != self.word {
             return false;
         }
         at(mutex::OWNER).store(0, Ordering::SeqCst);
@@ -109,10 +109,9 @@ impl LockWatch {
             self.seen = None;
             return Verdict::Well;
         };
-        let same = |seen: &IndexLock| (seen.owner, seen.words[1]) == (lock.owner, lock.words[1]);
         let alive = lock.owner != 0 && is_alive(lock.owner);
         let (since, dead_before) = match self.seen {
-            Some((seen, since, dead)) if same(&seen) => (since, dead),
+            Some((seen, since, dead)) if seen == lock => (since, dead),
             _ => (now, 0),
         };
         let dead = if alive { 0 } else { dead_before + 1 };

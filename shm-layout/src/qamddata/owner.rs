@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -67,21 +66,8 @@ impl QamddataOwner {
         universe: &[(QamddataKey, Instrument)],
         sharing: Sharing,
     ) -> Result<(Self, Opening), OwnerError> {
-        place.clear_asides();
-        let why = match place.open_write() {
-            Ok(file) => match Self::take_over(place, &file, universe.len()) {
-                Ok(owner) => {
-                    place.share(&file, sharing)?;
-                    return Ok((owner, Opening::Reused));
-                }
-                Err(why) => Some(why),
-            },
-            Err(error) if error.source.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => Some(crate::error_text::chain(&error)),
-        };
-        let (owner, file) = Self::make(place, universe, sharing, why.is_some())?;
-        drop(file);
-        Ok((owner, why.map_or(Opening::Made, Opening::Replaced)))
+        let take_over = |file: &File| Self::take_over(place, file, universe.len());
+        place.occupy(sharing, take_over, || Self::make(place, universe, sharing))
     }
 
     fn take_over(place: &Place, file: &File, listed: usize) -> Result<Self, String> {
@@ -116,12 +102,10 @@ impl QamddataOwner {
         place: &Place,
         universe: &[(QamddataKey, Instrument)],
         sharing: Sharing,
-        stands: bool,
-    ) -> Result<(Self, File), OwnerError> {
+    ) -> Result<Self, OwnerError> {
         let aside = place.make_aside(SEGMENT_BYTES, SEGMENT_BYTES)?;
-        let failed =
-            |source| PlaceError { doing: "mapping", path: place.path().to_owned(), source };
-        let memory = ReadWrite::map(aside.file()).map_err(failed)?;
+        let memory =
+            ReadWrite::map(aside.file()).map_err(|error| place.failed("mapping", error))?;
         let boost = || OwnerError::Boost(place.path().display().to_string());
         let map = shim::make(&memory).map_err(|_| boost())?;
         let layout = |damage: super::check::Damage| OwnerError::Layout(damage.to_string());
@@ -135,11 +119,8 @@ impl QamddataOwner {
             Err((Refusal::Failed, _)) => return Err(boost()),
         }
         let sound = check(&memory).map_err(layout)?;
-        if stands {
-            place.put_away()?;
-        }
-        let file = aside.settle(sharing)?;
-        Ok((Self::of(place, memory, sound), file))
+        aside.settle(sharing)?;
+        Ok(Self::of(place, memory, sound))
     }
 
     /// The file's inode.

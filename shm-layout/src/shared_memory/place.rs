@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
 
+use crate::error_text::chain;
+
 /// Who may open a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sharing {
@@ -47,6 +49,12 @@ pub struct PlaceError {
     pub source: io::Error,
 }
 
+/// What follows a segment's name and a dot: the lock of its owner, one that was put away, and, followed by a process's id, one
+/// that is being made.
+const OWNER: &str = "owner";
+const QUARANTINED: &str = "quarantined";
+const NEW: &str = "new-";
+
 const GIVING: &str = "giving its group to";
 
 fn remedy(doing: &str, error: &io::Error) -> &'static str {
@@ -65,6 +73,16 @@ fn remedy(doing: &str, error: &io::Error) -> &'static str {
     }
 }
 
+// === impl PlaceError ===
+
+impl PlaceError {
+    /// True when there is no such file.
+    #[must_use]
+    pub fn is_not_there(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
 // === impl Place ===
 
 impl Place {
@@ -80,16 +98,31 @@ impl Place {
         &self.path
     }
 
+    /// True for what may be a segment's name: 1 to 100 letters, digits, '_', '-' or '.', which is not the first. It leads
+    /// into `/dev/shm` and nowhere else.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        (1..=100).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('.')
+    }
+
+    /// True for the names of what lies beside segments.
+    #[must_use]
+    pub fn is_beside(name: &str) -> bool {
+        let ends_with = |word| name.strip_suffix(word).is_some_and(|rest| rest.ends_with('.'));
+        ends_with(OWNER) || ends_with(QUARANTINED) || name.contains(&format!(".{NEW}"))
+    }
+
     /// The lock file of whoever owns the segment's structure.
     #[must_use]
     pub fn owner_lock(&self) -> PathBuf {
-        self.beside("owner")
+        self.beside(OWNER)
     }
 
     /// Where a segment goes that cannot be used.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
-        self.beside("quarantined")
+        self.beside(QUARANTINED)
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -134,7 +167,7 @@ impl Place {
     /// # Errors
     /// [`PlaceError`], as when shared memory is full.
     pub fn make_aside(&self, bytes: u64, reserved: u64) -> Result<Aside<'_>, PlaceError> {
-        let path = self.beside(&format!("new-{}", std::process::id()));
+        let path = self.beside(&format!("{NEW}{}", std::process::id()));
         let mut options = OpenOptions::new();
         let failed = |error| self.failed("making", error);
         let file = options
@@ -163,7 +196,7 @@ impl Place {
     /// Removes what owners that were killed while they made a segment have left beside the place. The caller is the owner, so
     /// nobody else makes one now.
     pub fn clear_asides(&self) {
-        let name = self.beside("new-");
+        let name = self.beside(NEW);
         let (Some(dir), Some(prefix)) = (name.parent(), name.file_name()) else { return };
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         for entry in entries {
@@ -217,6 +250,32 @@ impl Place {
         Ok(())
     }
 
+    /// Takes over the segment that stands here, or makes one where there is none or it cannot be used; says which. The caller
+    /// is the only one who may. `take_over` says why it does not; `make` ends with [`Aside::settle`].
+    ///
+    /// # Errors
+    /// What `make` says, or [`PlaceError`].
+    pub fn occupy<T, E: From<PlaceError>>(
+        &self,
+        sharing: Sharing,
+        take_over: impl FnOnce(&File) -> Result<T, String>,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Opening), E> {
+        self.clear_asides();
+        let opening = match self.open_write() {
+            Ok(file) => match take_over(&file) {
+                Ok(taken) => {
+                    self.share(&file, sharing)?;
+                    return Ok((taken, Opening::Reused));
+                }
+                Err(why) => Opening::Replaced(why),
+            },
+            Err(error) if error.is_not_there() => Opening::Made,
+            Err(error) => Opening::Replaced(chain(&error)),
+        };
+        Ok((make()?, opening))
+    }
+
     /// Sets mode and group of the segment.
     ///
     /// # Errors
@@ -234,7 +293,8 @@ impl Place {
         Ok(())
     }
 
-    fn failed(&self, doing: &'static str, source: impl Into<io::Error>) -> PlaceError {
+    /// What the system said of something that was tried here.
+    pub(crate) fn failed(&self, doing: &'static str, source: impl Into<io::Error>) -> PlaceError {
         PlaceError { doing, path: self.path.clone(), source: source.into() }
     }
 }
@@ -285,12 +345,14 @@ impl Aside<'_> {
         &self.file
     }
 
-    /// Puts it in its place, instead of what stands there: whoever opens the name finds either the old one or this.
+    /// Puts it in its place; what stands there is put away first. Whoever opens the name finds either of them, or none for
+    /// a moment.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub fn settle(mut self, sharing: Sharing) -> Result<File, PlaceError> {
         self.place.share(&self.file, sharing)?;
+        self.place.put_away()?;
         std::fs::rename(&self.path, &self.place.path)
             .map_err(|error| self.place.failed("naming", error))?;
         self.settled = true;
@@ -303,6 +365,34 @@ impl Drop for Aside<'_> {
         if !self.settled {
             // Nobody knows of it but us.
             drop(std::fs::remove_file(&self.path));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_but_into_shared_memory() {
+        for name in ["qamddata", "qamd-2.night_x", "x"] {
+            assert!(Place::is_name(name), "{name}");
+        }
+        for name in ["", ".", "..", ".x", "../etc/passwd", "/etc/passwd", "a b", "a\n", "螺纹"] {
+            assert!(!Place::is_name(name), "{name}");
+        }
+        assert!(!Place::is_name(&"x".repeat(101)));
+    }
+
+    #[test]
+    fn what_lies_beside_a_segment_is_known_by_its_name() {
+        let place = Place::named("x");
+        let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        for beside in [name(place.owner_lock()), name(place.quarantine()), "x.new-7".into()] {
+            assert!(Place::is_beside(&beside), "{beside}");
+        }
+        for other in ["x", "owner", "xowner", "x.owner.y", "x-new-7"] {
+            assert!(!Place::is_beside(other), "{other}");
         }
     }
 }

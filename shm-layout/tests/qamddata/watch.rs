@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::thread::JoinHandle;
+
 use shm_layout::clock::monotonic;
 use shm_layout::qamddata::check::check;
 use shm_layout::qamddata::{IndexLock, LockWatch, Verdict, owner_is_alive};
@@ -44,10 +46,8 @@ fn a_holder_without_a_name_is_left_alone_by_a_start_and_freed_by_the_watch() {
     drop(Reader::that("find", own.name()));
 }
 
-#[test]
-fn whoever_waits_goes_on_when_it_is_freed() {
-    let own = Own::new();
-    let (mut owner, _) = own.open(&universe(5));
+/// A reader that sleeps until the mutex is free, whose holder is dead.
+fn one_who_waits(own: &Own) -> JoinHandle<()> {
     drop(Reader::that("hold", own.name()));
     let name = own.name().to_owned();
     let waiting = std::thread::spawn(move || drop(Reader::that("find", &name)));
@@ -56,6 +56,14 @@ fn whoever_waits_goes_on_when_it_is_freed() {
         assert!(!waiting.is_finished(), "it found what it looked for in spite of the mutex");
         std::thread::yield_now();
     }
+    waiting
+}
+
+#[test]
+fn whoever_waits_goes_on_when_it_is_freed() {
+    let own = Own::new();
+    let (mut owner, _) = own.open(&universe(5));
+    let waiting = one_who_waits(&own);
     assert_eq!(owner.watch_lock(monotonic()), Verdict::Well);
     assert!(matches!(owner.watch_lock(monotonic()), Verdict::Free(_)));
     waiting.join().unwrap();
@@ -66,13 +74,7 @@ fn whoever_waits_goes_on_when_it_is_freed() {
 fn whoever_sleeps_beside_a_free_mutex_is_woken() {
     let own = Own::new();
     let (mut owner, _) = own.open(&universe(5));
-    drop(Reader::that("hold", own.name()));
-    let name = own.name().to_owned();
-    let waiting = std::thread::spawn(move || drop(Reader::that("find", &name)));
-    while own.words()[112 / 8] & 0xffff_ffff != 2 {
-        assert!(!waiting.is_finished(), "it found what it looked for in spite of the mutex");
-        std::thread::yield_now();
-    }
+    let waiting = one_who_waits(&own);
     own.put(112 / 8, &[0, 0]);
     while !waiting.is_finished() {
         assert!(matches!(owner.watch_lock(monotonic()), Verdict::Well));

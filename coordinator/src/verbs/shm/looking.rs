@@ -7,7 +7,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use nix::unistd::{Gid, Group, Uid, User};
 use shm_layout::clock;
-use shm_layout::depth::layout::header;
 use shm_layout::depth::{DepthReader, Found, SlotIndex};
 use shm_layout::qamddata::check::Sound;
 use shm_layout::qamddata::layout::{UNIT, entry};
@@ -33,7 +32,7 @@ pub(super) fn look(segments: &Segments) -> Health {
 
 fn depth(segments: &Segments) -> Segment<DepthFacts> {
     let place = &segments.depth;
-    let looked = open_depth(place).and_then(|reader| depth_facts(place, &reader));
+    let looked = open_depth(place).and_then(|reader| depth_facts(&reader));
     // The depth segment belongs to whoever has the fleet's name.
     segment(place, &segments.paths().instance_claim(), looked)
 }
@@ -90,7 +89,7 @@ pub(super) fn ms_between(from_ms: i64, to_ms: i64) -> u64 {
 }
 
 /// What is in the depth segment, with every slot in use looked at.
-fn depth_facts(place: &Place, reader: &DepthReader) -> Result<DepthFacts, State> {
+fn depth_facts(reader: &DepthReader) -> Result<DepthFacts, State> {
     let (mut carried, mut ticked, mut latest_ns) = (0, 0, None);
     for number in 0..reader.len() {
         let (slot, damaged) =
@@ -116,14 +115,8 @@ fn depth_facts(place: &Place, reader: &DepthReader) -> Result<DepthFacts, State>
         last_write_ms_ago: latest_ns.map(ms_ago),
         owner_pid,
         owner_seen_ms_ago: ms_ago(owner_seen_ns),
-        qamddata: reader.qamddata_name().zip(qamddata_inode(place)),
+        qamddata: reader.qamddata(),
     })
-}
-
-/// The inode of the `qamddata` segment that a depth segment leads to.
-fn qamddata_inode(place: &Place) -> Option<u64> {
-    let memory = ReadOnly::map(&place.open_read().ok()?).ok()?;
-    memory.at(header::QAMDDATA_INODE).filter(|inode| *inode != 0)
 }
 
 fn qamddata_facts(place: &Place, memory: &ReadOnly, sound: &Sound) -> QamddataFacts {

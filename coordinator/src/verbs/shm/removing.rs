@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use shm_layout::Instance;
+use shm_layout::lock_file::note_in;
 use shm_layout::shared_memory::Place;
 
 use super::health::Holder;
@@ -74,9 +75,9 @@ fn qamddata_of(segments: &Segments) -> Option<&Place> {
     let by_default = *segments.paths().instance() == Instance::default();
     let ours = |place: &&Place| {
         // The lock's second line says where the fleet lives that filled it last.
-        let note = std::fs::read_to_string(place.owner_lock()).unwrap_or_default();
-        let by = note.lines().nth(1).map(Path::new);
-        by.is_none_or(|dir| segments.places.iter().any(|paths| paths.runtime_dir() == dir))
+        let by = note_in(&place.owner_lock());
+        let is_one = |dir: &Path| segments.places.iter().any(|paths| paths.runtime_dir() == dir);
+        by.is_none_or(|dir| is_one(Path::new(&dir)))
     };
     let sure = |place: &&Place| !segments.guessed || (by_default && ours(place));
     segments.qamddata.as_ref().filter(sure)
@@ -87,8 +88,7 @@ fn refuse_while_it_runs(segments: &Segments, locks: &[PathBuf]) -> Result<(), St
     let mut dirs: BTreeSet<PathBuf> =
         segments.places.iter().map(|paths| paths.runtime_dir().to_owned()).collect();
     // A lock's second line says where the fleet lives that took it last.
-    let written = locks.iter().filter_map(|lock| std::fs::read_to_string(lock).ok());
-    dirs.extend(written.filter_map(|text| text.lines().nth(1).map(PathBuf::from)));
+    dirs.extend(locks.iter().filter_map(|lock| note_in(lock)).map(PathBuf::from));
     let mut running: Vec<String> = Vec::new();
     for dir in &dirs {
         if let Holder::Process { pid } = holder(&dir.join("coordinator.lock")) {
