@@ -7,7 +7,7 @@ mod row;
 
 use std::collections::HashMap;
 
-use shm_layout::control::ListedInstrument;
+use shm_layout::control::{ListedFacts, ListedInstrument};
 use shm_layout::limits::UNIVERSE_INSTRUMENTS_MAX;
 use shm_layout::{ExchangeId, InstrumentId, product};
 
@@ -108,6 +108,7 @@ impl Universe {
             .map(|listing| ListedInstrument {
                 instrument: listing.instrument,
                 exchange: listing.exchange,
+                facts: ListedFacts::default(),
             })
             .collect()
     }

@@ -66,8 +66,15 @@ pub const CONTROL_INSTRUMENTS_PER_MESSAGE_MAX: usize = 8192;
 /// Instruments the fleet knows of, listed or learned. Beyond it further ones are served but not listed.
 pub const UNIVERSE_INSTRUMENTS_MAX: usize = 200_000;
 
-// An id is at most 80 bytes and a frame carries little beside ids.
-const _: () = assert!(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX * 128 <= CONTROL_FRAME_BYTES_MAX);
+/// Bytes of any one text that a list of instruments says of an instrument (name, product, underlying). A longer one is a
+/// fault of the list.
+pub const LISTED_TEXT_BYTES_MAX: usize = 64;
+
+// Listed instruments are the longest: an id of at most 80 bytes, three texts, and numbers of at most nine bytes.
+const _: () = assert!(
+    CONTROL_INSTRUMENTS_PER_MESSAGE_MAX * (80 + 3 * LISTED_TEXT_BYTES_MAX + 16 * 9)
+        <= CONTROL_FRAME_BYTES_MAX
+);
 // A view is eight numbers of at most nine bytes.
 const _: () = assert!(CONNECTION_VIEWS_MAX * 128 <= CONTROL_FRAME_BYTES_MAX);
 const _: () = assert!(MERGE_WINDOW_MIN.is_power_of_two() && MERGE_WINDOW_MAX.is_power_of_two());

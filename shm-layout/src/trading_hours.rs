@@ -189,6 +189,23 @@ impl TradingHours {
         self.session(self.class_of(instrument), unix_ms)
     }
 
+    /// The sessions of a class on an ordinary day: those by day and those at night, each in minutes since midnight of the day
+    /// it begins on; beyond 24:00 it is the next calendar day. Around the clock is one session by day.
+    #[must_use]
+    pub fn day_and_night(&self, class: HoursClass) -> (Vec<Minutes>, Vec<Minutes>) {
+        match self.classes.get(class.0 as usize) {
+            None => (Vec::new(), Vec::new()),
+            Some(Hours::Always) => (vec![(0, MINUTES_PER_DAY)], Vec::new()),
+            Some(Hours::Sessions(spans)) => {
+                let of = |night| {
+                    let those = spans.iter().filter(move |span| span.is_night() == night);
+                    those.map(|span| (span.begin, span.end)).collect()
+                };
+                (of(false), of(true))
+            }
+        }
+    }
+
     /// When a session of this day or of its evening ends; `None` when it is not held.
     fn end_on(&self, day: Date, span: Span) -> Option<u32> {
         if span.is_night() {

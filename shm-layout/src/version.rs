@@ -4,4 +4,4 @@
 pub const TICK_SCHEMA: u32 = 1;
 
 /// The version of the control messages; said in the first frame by both sides.
-pub const CONTROL_PROTOCOL: u32 = 3;
+pub const CONTROL_PROTOCOL: u32 = 4;

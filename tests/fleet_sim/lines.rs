@@ -118,7 +118,7 @@ impl World {
                     self.assign(pid, worker, assignment);
                 }
             }
-            ToClient::Frontend(ToFrontend::Universe { .. }) => {}
+            ToClient::Frontend(ToFrontend::Universe { .. } | ToFrontend::Event(_)) => {}
         }
     }
 

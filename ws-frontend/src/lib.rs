@@ -21,10 +21,12 @@
 
 pub mod backlog;
 pub mod bell;
+pub mod catalog;
 pub mod connection;
 pub mod demand;
 pub mod demand_client;
 pub mod driver;
+pub mod events;
 pub mod handshake;
 mod hashing;
 pub mod hub;
@@ -38,6 +40,7 @@ pub mod pace;
 pub mod process;
 pub mod protocol;
 pub mod quote_book;
+pub mod series;
 pub mod session;
 pub mod snapshot;
 pub mod universe;

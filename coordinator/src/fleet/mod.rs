@@ -57,7 +57,7 @@ pub enum ProcessId {
 }
 
 /// What the driver is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Answer a hello with a welcome.
     Welcome(ClientId),

@@ -6,7 +6,8 @@ mod operator;
 mod worker;
 
 pub use frontend::{
-    ConnectionView, FromFrontend, FrontendHello, FrontendStats, ListedInstrument, ToFrontend,
+    ConnectionView, FleetEvent, FromFrontend, FrontendHello, FrontendStats, InstrumentClass,
+    ListedFacts, ListedInstrument, OptionSide, OrderVolume, ToFrontend,
 };
 pub use hello::{Hello, HelloReply, Role};
 pub use operator::{ConnectionWish, OperatorReply, OperatorRequest};

@@ -21,10 +21,10 @@ mod status;
 pub use channel::{ChannelError, FrameReader, FrameWriter, accept, connect};
 pub use codec::CodecError;
 pub use message::{
-    Assignment, Carry, CarryRole, ConnectionView, ConnectionWish, FromFrontend, FromWorker,
-    FrontendHello, FrontendStats, Hello, HelloReply, InstrumentReport, InstrumentState,
-    ListedInstrument, OperatorReply, OperatorRequest, Role, SessionReport, SessionState,
-    ToFrontend, ToWorker, WorkerHello, WorkerStats,
+    Assignment, Carry, CarryRole, ConnectionView, ConnectionWish, FleetEvent, FromFrontend,
+    FromWorker, FrontendHello, FrontendStats, Hello, HelloReply, InstrumentClass, InstrumentReport,
+    InstrumentState, ListedFacts, ListedInstrument, OperatorReply, OperatorRequest, OptionSide,
+    OrderVolume, Role, SessionReport, SessionState, ToFrontend, ToWorker, WorkerHello, WorkerStats,
 };
 pub use status::{
     FleetStatus, FrontendStatus, Quality, RefusedInstrument, Standing, WorkerProcess, WorkerStatus,

@@ -329,3 +329,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_ordinary_days_sessions_can_be_listed() {
+    let lists = |hours: &TradingHours, instrument: &str| {
+        hours.day_and_night(hours.class_of(&id(instrument)))
+    };
+    let commodity = vec![(540, 615), (630, 690), (810, 900)];
+    assert_eq!(lists(&builtin(), "au2606"), (commodity.clone(), vec![(1260, 1590)]));
+    assert_eq!(lists(&builtin(), "wr2606"), (commodity, vec![]));
+    assert_eq!(lists(&own("*,00:00-24:00"), "rb2606"), (vec![(0, 1440)], vec![]));
+    assert_eq!(lists(&own("wr,"), "wr2606"), (vec![], vec![]));
+}

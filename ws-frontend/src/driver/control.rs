@@ -34,6 +34,9 @@ impl<S: TickSource> Driver<S> {
                 let ids = instruments.into_iter().map(|listed| listed.instrument);
                 self.hub.list_instruments(first, ids);
             }
+            FromCoordinator::Said(ToFrontend::Event(event)) => {
+                tracing::debug!(?event, "heard of the fleet");
+            }
             FromCoordinator::Said(ToFrontend::Stop) => {
                 tracing::info!("the coordinator says stop");
                 self.stopping = true;

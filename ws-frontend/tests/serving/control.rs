@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
-use shm_layout::control::{ListedInstrument, ToFrontend};
+use shm_layout::control::{ListedFacts, ListedInstrument, ToFrontend};
 use shm_layout::{ExchangeId, InstrumentId};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
@@ -15,6 +15,7 @@ fn listed(ids: &[&str]) -> Vec<ListedInstrument> {
     let listed = |id: &&str| ListedInstrument {
         instrument: InstrumentId::parse(id).unwrap(),
         exchange: ExchangeId::SHFE,
+        facts: ListedFacts::default(),
     };
     ids.iter().map(listed).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ExchangeId, InstrumentId, WorkerId};
+use crate::{ConnectionId, Date, ExchangeId, InstrumentId, WorkerId};
 
 /// What a frontend says of itself at each connect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,17 +11,131 @@ pub struct FrontendHello {
     pub listening_on: String,
 }
 
-/// An instrument as the frontend lists it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// An instrument as the coordinator lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListedInstrument {
     /// Its id as the exchange spells it.
     pub instrument: InstrumentId,
     /// Its exchange.
     pub exchange: ExchangeId,
+    /// What else the list says of it.
+    pub facts: ListedFacts,
+}
+
+/// What a list says of an instrument; `None` where it says nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ListedFacts {
+    /// What it is.
+    pub class: Option<InstrumentClass>,
+    /// Its product, such as `rb`.
+    pub product: Option<Box<str>>,
+    /// Its name for people.
+    pub name: Option<Box<str>>,
+    /// Units in one lot.
+    pub volume_multiple: Option<u32>,
+    /// The least step of its price.
+    pub price_tick: Option<f64>,
+    /// Margin of one lot, in whatever unit the list says it.
+    pub margin: Option<f64>,
+    /// Commission of one lot, likewise.
+    pub commission: Option<f64>,
+    /// Traded no longer.
+    pub expired: bool,
+    /// The last day on which it is traded.
+    pub expire_date: Option<Date>,
+    /// The month of delivery, as a number YYYYMM.
+    pub delivery_month: Option<u32>,
+    /// What an option is on, with or without its exchange before it.
+    pub underlying: Option<Box<str>>,
+    /// The price at which an option may be exercised.
+    pub strike_price: Option<f64>,
+    /// Whether an option is to buy or to sell.
+    pub option_side: Option<OptionSide>,
+    /// The most and the fewest lots of one limit order.
+    pub limit_order_volume: OrderVolume,
+    /// The most and the fewest lots of one market order.
+    pub market_order_volume: OrderVolume,
+}
+
+/// How many lots one order may have; `None` where nobody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderVolume {
+    /// At most.
+    pub max: Option<u32>,
+    /// At least.
+    pub min: Option<u32>,
+}
+
+/// What an instrument is: CTP's classes of products, and those that others know beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InstrumentClass {
+    /// A futures contract.
+    Futures,
+    /// An option, on a future or on something else.
+    Options,
+    /// Several contracts traded as one.
+    Combination,
+    /// A commodity itself.
+    Spot,
+    /// A future against its spot.
+    Efp,
+    /// An option on a spot.
+    SpotOption,
+    /// An index.
+    Index,
+    /// A product's leading contract, whichever that is.
+    Continuous,
+    /// A share.
+    Stock,
+}
+
+/// Whether an option is to buy or to sell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum OptionSide {
+    /// To buy.
+    Call,
+    /// To sell.
+    Put,
+}
+
+/// Something about the fleet that clients may want to hear of. Each tells a state, not a change: who knows it already hears
+/// nothing new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FleetEvent {
+    /// A connection delivers nothing: its front hung up, cannot be reached or refuses the login, or its worker is gone.
+    FrontDown {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why, in a sentence for a person.
+        why: String,
+        /// Whether it happened within a trading session; at the end of the day every front hangs up.
+        in_session: bool,
+    },
+    /// A connection delivers.
+    FrontUp {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Instruments that are wanted and in a trading session, and of which no connection delivers ticks. At most
+    /// [`crate::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX`].
+    Stale {
+        /// The instruments.
+        instruments: Vec<InstrumentId>,
+    },
+    /// Instruments that were stale and are no longer: they tick again, or are not due. At most as many.
+    Fresh {
+        /// The instruments.
+        instruments: Vec<InstrumentId>,
+    },
+    /// The trading day that the fronts are in.
+    TradingDay {
+        /// The day.
+        day: Date,
+    },
 }
 
 /// Coordinator to frontend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToFrontend {
     /// A part of the list of instruments; the parts of one list begin with `first`.
     Universe {
@@ -30,6 +144,8 @@ pub enum ToFrontend {
         /// The part.
         instruments: Vec<ListedInstrument>,
     },
+    /// Something that clients may want to hear of.
+    Event(FleetEvent),
     /// Say goodbye to the clients and end.
     Stop,
 }

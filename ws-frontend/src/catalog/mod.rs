@@ -1,0 +1,1 @@
+//! What is known of instruments apart from their ticks, and the queries about it (pure).

@@ -1,0 +1,1 @@
+//! What was seen of every instrument since this process started: ticks, and bars of any duration (pure).
