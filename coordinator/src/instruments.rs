@@ -29,20 +29,8 @@ pub struct Listing {
     pub instrument: InstrumentId,
     /// Its exchange: the file's, or the product's.
     pub exchange: ExchangeId,
-    /// Its product, when the file says.
-    pub product: Option<String>,
-    /// Its product's class, when the file says.
-    pub product_class: Option<String>,
-    /// Units in one lot, when the file says.
-    pub volume_multiple: Option<u32>,
-    /// The least step of its price, when the file says.
-    pub price_tick: Option<f64>,
-    /// Margin of one lot, when the file says; in whatever unit it says it.
-    pub margin: Option<f64>,
-    /// Commission of one lot, likewise.
-    pub commission: Option<f64>,
-    /// Traded no longer.
-    pub expired: bool,
+    /// What else the file says of it.
+    pub facts: ListedFacts,
     /// Subscribed without any client.
     pub always_on: bool,
 }
@@ -108,7 +96,7 @@ impl Universe {
             .map(|listing| ListedInstrument {
                 instrument: listing.instrument,
                 exchange: listing.exchange,
-                facts: ListedFacts::default(),
+                facts: listing.facts.clone(),
             })
             .collect()
     }
@@ -133,13 +121,7 @@ impl Listing {
         Self {
             instrument,
             exchange: product::exchange_of(instrument.as_str()),
-            product: None,
-            product_class: None,
-            volume_multiple: None,
-            price_tick: None,
-            margin: None,
-            commission: None,
-            expired: false,
+            facts: ListedFacts::default(),
             always_on: false,
         }
     }
@@ -158,7 +140,11 @@ fn csv_fault(error: &csv::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use shm_layout::Date;
+    use shm_layout::control::{InstrumentClass, OptionSide, OrderVolume};
+
     use super::*;
+    use shm_layout::limits::LISTED_TEXT_BYTES_MAX;
 
     fn faults_of(text: &str) -> Vec<String> {
         Universe::parse(text).unwrap_err().iter().map(ToString::to_string).collect()
@@ -176,9 +162,75 @@ mod tests {
         assert_eq!(ids, ["rb2705", "SPD JR009&JR103", "zzz99"]);
         assert_eq!(universe.instruments[1].exchange, ExchangeId::CZCE);
         assert_eq!(universe.instruments[2].exchange, ExchangeId::UNKNOWN);
-        assert_eq!(universe.instruments[0].price_tick, Some(1.0));
+        assert_eq!(universe.instruments[0].facts.price_tick, Some(1.0));
+        assert_eq!(universe.instruments[0].facts.class, Some(InstrumentClass::Futures));
         assert_eq!(universe.always_on().len(), 1);
         assert_eq!(universe.listed()[0].exchange, ExchangeId::SHFE);
+    }
+
+    #[test]
+    fn frontends_get_all_that_a_line_says() {
+        let universe = Universe::parse(
+            "instrument_id,exchange_id,product_id,product_class,instrument_name,volume_multiple,price_tick,margin,\
+             commission,expired,expire_date,delivery_month,underlying,strike_price,option_side,max_limit_order_volume,\
+             min_limit_order_volume,max_market_order_volume,min_market_order_volume\n\
+             IO2612-C-4000,CFFEX,IO,options,沪深300购12月4000,100,0.2,0.1,15,yes,20261218,202612,SSE.000300,4000,\
+             call,20,1,10,2\n\
+             rb2701,,,,,,,,,,,,,,,,,,\n",
+        )
+        .unwrap();
+        let listed = universe.listed();
+        let expected = ListedFacts {
+            class: Some(InstrumentClass::Options),
+            product: Some("IO".into()),
+            name: Some("沪深300购12月4000".into()),
+            volume_multiple: Some(100),
+            price_tick: Some(0.2),
+            margin: Some(0.1),
+            commission: Some(15.0),
+            expired: true,
+            expire_date: Date::from_yyyymmdd(20_261_218),
+            delivery_month: Some(202_612),
+            underlying: Some("SSE.000300".into()),
+            strike_price: Some(4000.0),
+            option_side: Some(OptionSide::Call),
+            limit_order_volume: OrderVolume { max: Some(20), min: Some(1) },
+            market_order_volume: OrderVolume { max: Some(10), min: Some(2) },
+        };
+        assert_eq!(listed[0].facts, expected);
+        assert_eq!(listed[1].facts, ListedFacts::default());
+        let of_ids = Universe::of_ids([listed[0].instrument]);
+        assert_eq!(of_ids.listed()[0].facts, ListedFacts::default());
+    }
+
+    #[test]
+    fn faults_of_what_only_clients_are_told() {
+        let long = "x".repeat(LISTED_TEXT_BYTES_MAX + 1);
+        let text = format!(
+            "instrument_id,instrument_name,expire_date,delivery_month,underlying,strike_price,option_side,\
+             max_limit_order_volume,min_limit_order_volume\n\
+             rb2701,{long},20270231,202713,SHFE.,0,C,1,2\n\
+             rb2702,a\u{7}b,2027,2027,x\\y,-1,put,0,1.5\n"
+        );
+        assert_eq!(
+            faults_of(&text),
+            [
+                "line 2 column instrument_name: has 65 bytes; at most 64 are possible",
+                "line 2 column expire_date: \"20270231\" is not a date written YYYYMMDD between 19700101 and 21991231",
+                "line 2 column delivery_month: \"202713\" is not a month written YYYYMM between 197001 and 219912",
+                "line 2 column underlying: an instrument id is empty",
+                "line 2 column strike_price: \"0\" is not a number above zero",
+                "line 2 column option_side: \"C\" is neither call nor put",
+                "line 2 column min_limit_order_volume: 2 is more than the greatest order may have, 1",
+                "line 3 column instrument_name: holds a control character",
+                "line 3 column expire_date: \"2027\" is not a date written YYYYMMDD between 19700101 and 21991231",
+                "line 3 column delivery_month: \"2027\" is not a month written YYYYMM between 197001 and 219912",
+                "line 3 column underlying: instrument id \"x\\\\y\" holds a character that no exchange uses (printable ASCII without quotes and backslash)",
+                "line 3 column strike_price: \"-1\" is not a number above zero",
+                "line 3 column max_limit_order_volume: \"0\" is not a whole number above zero",
+                "line 3 column min_limit_order_volume: \"1.5\" is not a whole number above zero",
+            ]
+        );
     }
 
     #[test]
@@ -226,7 +278,7 @@ mod tests {
         assert_eq!(
             faults_of("instrument_id,expiry\n"),
             [
-                "line 1 column expiry: unknown column; known are instrument_id, exchange_id, product_id, product_class, volume_multiple, price_tick, margin, commission, expired, always_on"
+                "line 1 column expiry: unknown column; known are instrument_id, exchange_id, product_id, product_class, volume_multiple, price_tick, margin, commission, expired, always_on, instrument_name, expire_date, delivery_month, underlying, strike_price, option_side, max_limit_order_volume, min_limit_order_volume, max_market_order_volume, min_market_order_volume"
             ]
         );
     }

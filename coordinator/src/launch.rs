@@ -102,6 +102,12 @@ impl Launch {
         let mut launch = Self::new(Program::Frontend, places);
         launch.arg("--host", &config.websocket_host);
         launch.arg("--port", port.to_string());
+        if let Some(calendar) = &config.calendar {
+            launch.arg("--calendar", places.absolute(calendar));
+        }
+        if let Some(hours) = &config.trading_hours {
+            launch.arg("--trading-hours", places.absolute(hours));
+        }
         launch
     }
 
@@ -179,12 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frontend_gets_its_host_and_port() {
-        let launch = Launch::frontend(&config(), &places(), 1234);
+    fn a_frontend_gets_its_host_and_port_and_when_products_trade() {
+        let config = Config { trading_hours: Some("hours.txt".into()), ..config() };
+        let launch = Launch::frontend(&config, &places(), 1234);
         let args: Vec<_> = launch.args.iter().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(
             args.join(" "),
-            "--instance qamd --runtime-dir /run/qamd --host 127.0.0.1 --port 1234"
+            "--instance qamd --runtime-dir /run/qamd --host 127.0.0.1 --port 1234 --calendar /srv/md/h.txt \
+             --trading-hours /srv/md/hours.txt"
         );
     }
 

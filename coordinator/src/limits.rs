@@ -255,3 +255,26 @@ pub const TICKS_DUE_MIN: f64 = 30.0;
 
 /// Over how much time in sessions a connection's usual rate is taken.
 pub const PULSE_MEMORY: Duration = Duration::from_secs(600);
+
+/// An instrument that is wanted and in a trading session, and that no connection has delivered for so long, is told to be
+/// stale. Failing over takes less than a second.
+pub const STALE_INSTRUMENT_AFTER: Duration = Duration::from_secs(5);
+
+/// It has to be found so by that many looks in a row: after a pause of the coordinator itself the first look knows nothing of
+/// what has been said meanwhile.
+pub const STALE_LOOKS_MIN: u32 = 3;
+
+/// Of each connection no more than one event goes to the frontend in so long; what lies between two is left out.
+pub const FRONT_EVENT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Events that go to the frontend at once; further ones follow after [`EVENTS_PAUSE`], so that they never fill its outbox.
+pub const EVENTS_AT_ONCE_MAX: usize = 16;
+
+/// The pause between such bundles.
+pub const EVENTS_PAUSE: Duration = Duration::from_millis(10);
+
+// A universe in parts and a bundle of events beside it fit an outbox.
+const _: () = assert!(
+    UNIVERSE_INSTRUMENTS_MAX.div_ceil(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX) + EVENTS_AT_ONCE_MAX
+        < CLIENT_OUTBOX_MESSAGES_MAX
+);

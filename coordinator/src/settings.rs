@@ -208,7 +208,10 @@ impl Settings {
         [
             seconds("health_check_interval", own.health_check_interval, new.health_check_interval),
             seconds("maintenance_interval", own.maintenance_interval, new.maintenance_interval),
-            hours.then(|| "trading hours or calendar have changed".to_owned()),
+            hours.then(|| {
+                "trading hours or calendar have changed; the frontend's bars follow at its next start"
+                    .to_owned()
+            }),
         ]
         .into_iter()
         .flatten()

@@ -4,6 +4,7 @@
 //!   [`FrontAddr`], [`Instance`], [`WorkerId`], [`Incarnation`], [`Generation`].
 //! * Days and their arithmetic: [`Date`], [`TradingCalendar`]; when instruments trade: [`TradingHours`].
 //! * The record that travels: [`Tick`], fixed at 512 bytes.
+//! * What an instrument's id says: [`instrument_shape`], [`product`].
 //! * Where things live: [`FleetPaths`].
 //! * The latest of every instrument in shared memory: [`depth`], all of it, and [`qamddata`], what existing C++ programs read.
 //! * With the feature `ring`: `ring`, ticks through shared memory in batches, with every loss counted.
@@ -26,6 +27,7 @@ mod exchange_id;
 mod front_addr;
 mod instance;
 mod instrument_id;
+pub mod instrument_shape;
 pub mod limits;
 pub mod lock_file;
 mod numbers;

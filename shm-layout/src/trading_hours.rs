@@ -12,7 +12,8 @@
 //!   Hours decide whether silence is a fault, so hours too short overlook one for a while, and hours too long would
 //!   find faults every day.
 //!
-//! Ends are exclusive here, while exchanges still send ticks that carry a session's end.
+//! Ends are exclusive here, while exchanges still send ticks that carry a session's end: [`TradingHours::nearest`] says
+//! which session those belong to.
 
 use std::collections::HashMap;
 
@@ -21,9 +22,11 @@ use crate::date::Date;
 use crate::instrument_id::InstrumentId;
 use crate::product::product_of;
 
+mod around;
 mod builtin;
 mod file;
 
+pub use around::{AUCTION_TICKS_MS, Around, CLOSING_TICKS_MS, Relation};
 pub use builtin::{DaySessions, Minutes, Night, ProductHours, hours_of};
 pub use file::HoursFault;
 use file::HoursFile;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use qamd::fleet::{Action, ClientId, Fleet, FleetPlan, Found, PlannedConnection, ProcessId};
 use qamd::limits::{INPUTS_PER_TURN_MAX, LOCK_PROBE_INTERVAL};
-use shm_layout::control::ConnectionWish;
+use shm_layout::control::{ConnectionWish, FleetEvent, ToFrontend};
 use shm_layout::{ConnectionId, FrontAddr, Instance, WorkerId};
 
 use crate::queue::{Clock, Event, Happening, LinkId, Pid, ToClient, ToCoordinator};
@@ -256,7 +256,14 @@ impl World {
     fn act(&mut self, coordinator: &mut Coordinator) {
         for action in coordinator.fleet.take_actions() {
             traced!(self, "the coordinator acts: {action:?}");
-            self.note_action();
+            // Sessions begin and end, and what comes from nowhere is said each time.
+            let stale = |event: &FleetEvent| {
+                matches!(event, FleetEvent::Stale { .. } | FleetEvent::Fresh { .. })
+            };
+            if !matches!(&action, Action::TellFrontend(_, ToFrontend::Event(event)) if stale(event))
+            {
+                self.note_action();
+            }
             match action {
                 Action::Welcome(client) => self.tell_client(client.0, ToClient::Welcome),
                 Action::Refuse(client, _) | Action::HangUp(client) => {

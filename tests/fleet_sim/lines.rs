@@ -85,8 +85,8 @@ impl World {
         let stood = line.dialled_at.is_some_and(|at| self.now >= at + LINK_RETRY_MAX);
         match &mut process.side {
             Side::Worker(_) if stood => process.line.pause = LINK_RETRY_FIRST,
-            Side::Frontend(demand) if was_up => {
-                demand.disconnected();
+            Side::Frontend(frontend) if was_up => {
+                frontend.demand.disconnected();
                 process.line.pause = RECONNECT_PAUSE_MIN;
             }
             _ => {}
@@ -104,9 +104,9 @@ impl World {
                 match &mut process.side {
                     // The hello said it, but perhaps before its last change.
                     Side::Worker(worker) => worker.said_session = None,
-                    Side::Frontend(demand) => {
+                    Side::Frontend(frontend) => {
                         process.line.pause = RECONNECT_PAUSE_MIN;
-                        demand.connected();
+                        frontend.demand.connected();
                     }
                 }
             }
@@ -118,7 +118,12 @@ impl World {
                     self.assign(pid, worker, assignment);
                 }
             }
-            ToClient::Frontend(ToFrontend::Universe { .. } | ToFrontend::Event(_)) => {}
+            ToClient::Frontend(ToFrontend::Event(event)) => {
+                if let Side::Frontend(frontend) = &mut process.side {
+                    frontend.hears(event, self.scenario.defect);
+                }
+            }
+            ToClient::Frontend(ToFrontend::Universe { .. }) => {}
         }
     }
 

@@ -11,7 +11,8 @@
 //! At every step: no front and no assignment beyond a connection's capacity, at most one primary of an instrument among all
 //! that live, no assignment after a later one; and where nothing fails, nothing that ticks is left before it ticks elsewhere.
 //! After a long calm: everything wanted ticks wherever it can, with one primary each, nothing else is carried, the status is
-//! true, and the coordinator has come to rest.
+//! true, and the coordinator has come to rest. What clients are told of connections is true whenever nothing has happened for a
+//! moment, and in the end what they are told of the trading day and of stale instruments, too.
 //!
 //! `QAMD_SIM_SEED=7` tells the story of one seed, `QAMD_SIM_SEEDS=0..1000000` runs a range (and all of it,
 //! whatever fails, with `QAMD_SIM_GO_ON=1`), both with
@@ -29,6 +30,7 @@ mod queue;
 mod random;
 mod scenario;
 mod settled;
+mod told;
 mod world;
 
 use std::collections::BTreeMap;
@@ -176,6 +178,11 @@ fn connections_that_take_too_much_are_caught() {
 #[test]
 fn a_fleet_without_a_coordinator_is_caught() {
     is_caught(Defect::NoNextCoordinator, &["nobody coordinates"]);
+}
+
+#[test]
+fn frontends_that_do_not_hear_of_fronts_coming_up_are_caught() {
+    is_caught(Defect::DeafToFrontsUp, &["clients are told that"]);
 }
 
 #[test]

@@ -12,13 +12,13 @@ use qamd_ctp_worker::retry_pace::RetryPace;
 use qamd_ctp_worker::session::{Session, SessionSettings};
 use qamd_ctp_worker::subscriptions::Subscriptions;
 use qamd_ctp_worker::worker::{Identity, Worker};
-use qamd_ws_frontend::demand::Demand;
 use shm_layout::control::{CarryRole, FromWorker, SessionReport};
 use shm_layout::{ConnectionId, Generation, Incarnation, InstrumentId, WorkerId};
 
 use crate::front::{Calls, FrontSession, ModelLibrary};
 use crate::queue::{Event, Happening, LinkId, Pid};
 use crate::scenario::{ConnectionSection, Mood};
+use crate::told::FrontendSide;
 use crate::world::{World, traced};
 
 /// A process.
@@ -54,7 +54,7 @@ pub(crate) struct Line {
 /// What kind of process it is.
 pub(crate) enum Side {
     Worker(Box<WorkerSide>),
-    Frontend(Box<Demand>),
+    Frontend(Box<FrontendSide>),
 }
 
 /// A worker.
@@ -96,6 +96,13 @@ impl Process {
         match &mut self.side {
             Side::Worker(worker) => Some(worker),
             Side::Frontend(_) => None,
+        }
+    }
+
+    pub(crate) fn frontend(&self) -> Option<&FrontendSide> {
+        match &self.side {
+            Side::Frontend(frontend) => Some(frontend),
+            Side::Worker(_) => None,
         }
     }
 
@@ -272,7 +279,8 @@ impl World {
                     Happening::Belated(assignment) => self.take_belated(pid, worker, *assignment),
                     _ => {}
                 },
-                Side::Frontend(demand) => {
+                Side::Frontend(frontend) => {
+                    let demand = &mut frontend.demand;
                     if let Happening::Client(instrument) = other {
                         if self.clients.contains_key(&instrument) {
                             demand.want(instrument);
@@ -307,7 +315,7 @@ impl World {
                     self.queue.push(due, Event::Process(pid, Happening::Wakes(due)));
                 }
             }
-            Side::Frontend(demand) => self.say_demand(pid, line, demand),
+            Side::Frontend(frontend) => self.say_demand(pid, line, &mut frontend.demand),
         }
     }
 

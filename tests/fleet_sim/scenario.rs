@@ -43,6 +43,8 @@ pub(crate) enum Defect {
     TicksEarly,
     /// Workers and coordinator believe that a front takes more than it does.
     Greedy,
+    /// Frontends do not hear that a connection is up again.
+    DeafToFrontsUp,
 }
 
 /// One connection as it is configured.

@@ -53,6 +53,7 @@ impl World {
             settled.unwanted(),
             settled.primaries(self),
             settled.status(self),
+            self.fault_in_what_is_told(),
         ];
         if let Some(fault) = faults.into_iter().flatten().next() {
             traced!(self, "{:?}", self.coordinator.as_ref().map(|coordinator| &coordinator.fleet));

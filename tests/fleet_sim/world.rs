@@ -15,6 +15,7 @@ use crate::process::{Process, WorkerSide};
 use crate::queue::{Clock, Event, Happening, LinkId, Pid, Queue, Recovery};
 use crate::random::Random;
 use crate::scenario::{ConfigFile, Defect, Mood, Scenario};
+use crate::told::Watched;
 
 /// How often counters are said and the market is looked at while nothing happens. The true pace is once a second; a worker
 /// counts as unresponsive after eight.
@@ -90,6 +91,7 @@ pub(crate) struct World {
     hours: TradingHours,
     /// The market is in a session.
     pub(crate) trading: bool,
+    pub(crate) watched: Watched,
     compared_at: Instant,
     pub(crate) views: BTreeMap<ConnectionId, ConnectionView>,
     pub(crate) no_counters: Counters,
@@ -133,6 +135,7 @@ impl World {
             coarse: false,
             hours: scenario.hours(),
             trading: false,
+            watched: Watched::new(now),
             compared_at: now,
             views: BTreeMap::new(),
             no_counters: Counters::default(),
@@ -213,6 +216,7 @@ impl World {
         self.queue.push(next, Event::Beat);
         let product = self.hours.class_of(&crate::scenario::instrument(0));
         self.trading = self.hours.session(product, self.unix_ms()).is_some();
+        self.check_what_is_told();
         let life = self.coordinator.as_ref().map(|coordinator| coordinator.life);
         if !self.coarse {
             self.stats_are_due();

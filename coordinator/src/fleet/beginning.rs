@@ -6,6 +6,7 @@ use std::time::Instant;
 use shm_layout::control::{ConnectionView, FrontendStats};
 use tracing::info;
 
+use super::events::{Events, Front};
 use super::standing::Verdict;
 use super::{
     Action, Fleet, FleetCounters, FleetPlan, Found, Frontend, PlannedConnection, Worker, outline,
@@ -57,6 +58,7 @@ impl Fleet {
             always_on,
             hours: plan.hours,
             in_session: false,
+            events: Events::default(),
             to_restart: VecDeque::new(),
             replan: true,
             planned_at: None,
@@ -108,6 +110,7 @@ impl Fleet {
             view: ConnectionView::of(plan.worker),
             listening_since: None,
             silent: false,
+            front: Front::default(),
             drained: false,
             wish: None,
             retiring: None,

@@ -45,6 +45,7 @@ impl Fleet {
             }
             self.pass_quality_on(index, now);
         }
+        self.look_for_stale(now, unix_ms);
     }
 
     /// How many of a connection's instruments are subscribed and in a session, and since when the first of them is.

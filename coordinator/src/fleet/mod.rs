@@ -6,11 +6,13 @@
 //! * `plan` — demand to placement to assignments.
 //! * `standing` — whether a connection gets instruments.
 //! * `market` — silence within trading sessions, and the connections' quality.
+//! * `events` — what clients may want to hear: fronts down and up, stale instruments, the trading day.
 //! * `wishes`, `reload` — what a person wants changed.
 //! * `stop` — frontends first, then workers, each with growing insistence.
 //! * `report` — the state of all this for a person.
 
 mod beginning;
+mod events;
 mod market;
 mod outline;
 mod peers;
@@ -121,6 +123,7 @@ pub struct Fleet {
     always_on: SourceId,
     hours: TradingHours,
     in_session: bool,
+    events: events::Events,
     /// Workers that are to be restarted one after the other.
     to_restart: VecDeque<usize>,
     replan: bool,
@@ -162,6 +165,7 @@ impl Fleet {
             self.turn_restarts(now);
             self.turn_plan(now);
             self.turn_farewells(now);
+            self.turn_events(now);
         }
     }
 
@@ -171,7 +175,12 @@ impl Fleet {
         let lives =
             self.processes().into_iter().filter_map(|process| self.life(process).next_deadline());
         let lingering = self.lingering.iter().map(|(until, _)| *until);
-        let others = [self.plan_deadline(), self.farewell_deadline(), self.standing_deadline()];
+        let others = [
+            self.plan_deadline(),
+            self.farewell_deadline(),
+            self.standing_deadline(),
+            self.events_deadline(),
+        ];
         lives.chain(lingering).chain(others.into_iter().flatten()).min()
     }
 

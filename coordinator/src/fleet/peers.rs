@@ -264,6 +264,7 @@ impl Fleet {
         self.frontend.source_pid = Some(pid);
         self.take_over(client, earlier, Peer::Frontend);
         self.send_universe(client);
+        self.tell_anew(client);
     }
 
     /// Welcomes a client as the voice of a process; an earlier one is a connection that broke unnoticed.

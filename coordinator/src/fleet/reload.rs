@@ -53,6 +53,7 @@ impl Fleet {
             if !worker.removed && !ids.contains(&worker.plan.connection_id) {
                 said.push(format!("{} is removed", worker.plan.connection_id));
                 worker.removed = true;
+                self.front_removed(index);
                 self.retire(index, Afterwards::Remove, now);
             }
         }

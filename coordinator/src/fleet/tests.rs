@@ -1,5 +1,7 @@
 //! The fleet's decisions under histories: examples and random ones.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

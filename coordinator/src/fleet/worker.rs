@@ -5,6 +5,7 @@ use std::time::Instant;
 use shm_layout::Generation;
 use shm_layout::control::{ConnectionView, ConnectionWish};
 
+use super::events::Front;
 use super::standing::Verdict;
 use super::wishes::{Afterwards, Retiring};
 use super::{ClientId, PlannedConnection, peers};
@@ -43,6 +44,8 @@ pub(super) struct Worker {
     pub(super) listening_since: Option<Instant>,
     /// It sent nothing within a session, and has not made up for it.
     pub(super) silent: bool,
+    /// Whether it is up, for clients, and what was told of it.
+    pub(super) front: Front,
     /// A person wants it empty.
     pub(super) drained: bool,
     /// A person's last word about it.

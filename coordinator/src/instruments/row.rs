@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use shm_layout::{ExchangeId, InstrumentId, product};
+use shm_layout::control::{InstrumentClass, ListedFacts, OptionSide, OrderVolume};
+use shm_layout::limits::LISTED_TEXT_BYTES_MAX;
+use shm_layout::{Date, ExchangeId, InstrumentId, QualifiedId, product};
 
 use super::Listing;
 use crate::config::Fault;
 
 /// The columns an instruments file may have.
-pub const COLUMNS: [&str; 10] = [
+pub const COLUMNS: [&str; 20] = [
     "instrument_id",
     "exchange_id",
     "product_id",
@@ -19,19 +21,29 @@ pub const COLUMNS: [&str; 10] = [
     "commission",
     "expired",
     "always_on",
+    "instrument_name",
+    "expire_date",
+    "delivery_month",
+    "underlying",
+    "strike_price",
+    "option_side",
+    "max_limit_order_volume",
+    "min_limit_order_volume",
+    "max_market_order_volume",
+    "min_market_order_volume",
 ];
 
 /// CTP's classes of products, by their names in the API, and those that others know beside them.
-const PRODUCT_CLASSES: [&str; 9] = [
-    "futures",
-    "options",
-    "combination",
-    "spot",
-    "efp",
-    "spot_option",
-    "index",
-    "continuous",
-    "stock",
+const PRODUCT_CLASSES: [(&str, InstrumentClass); 9] = [
+    ("futures", InstrumentClass::Futures),
+    ("options", InstrumentClass::Options),
+    ("combination", InstrumentClass::Combination),
+    ("spot", InstrumentClass::Spot),
+    ("efp", InstrumentClass::Efp),
+    ("spot_option", InstrumentClass::SpotOption),
+    ("index", InstrumentClass::Index),
+    ("continuous", InstrumentClass::Continuous),
+    ("stock", InstrumentClass::Stock),
 ];
 
 /// Where the file keeps each column.
@@ -82,27 +94,10 @@ impl Columns {
         let instrument =
             instrument.map_err(|error| row.fault("instrument_id", error.to_string())).ok();
         let exchange = row.exchange(id);
-        let product_class = row.product_class();
-        let volume_multiple = row.whole_number("volume_multiple");
-        let price_tick = row.number("price_tick", f64::MIN_POSITIVE, "above zero");
-        let margin = row.number("margin", 0.0, "of zero or more");
-        let commission = row.number("commission", 0.0, "of zero or more");
-        let expired = row.flag("expired");
+        let facts = row.facts();
         let always_on = row.flag("always_on");
-        let product = row.text("product_id").map(str::to_owned);
         let sound = faults.len() == faults_before;
-        sound.then_some(Listing {
-            instrument: instrument?,
-            exchange,
-            product,
-            product_class,
-            volume_multiple,
-            price_tick,
-            margin,
-            commission,
-            expired,
-            always_on,
-        })
+        sound.then_some(Listing { instrument: instrument?, exchange, facts, always_on })
     }
 }
 
@@ -144,13 +139,98 @@ impl<'a> Row<'a> {
         named
     }
 
-    fn product_class(&mut self) -> Option<String> {
-        let class = self.text("product_class")?;
-        if !PRODUCT_CLASSES.contains(&class) {
-            let known = PRODUCT_CLASSES.join(", ");
-            self.fault("product_class", format!("{class:?} is not a class; known are {known}"));
+    /// Everything else that frontends are told.
+    fn facts(&mut self) -> ListedFacts {
+        ListedFacts {
+            product: self.short_text("product_id"),
+            class: self.product_class(),
+            name: self.short_text("instrument_name"),
+            volume_multiple: self.whole_number("volume_multiple"),
+            price_tick: self.number("price_tick", f64::MIN_POSITIVE, "above zero"),
+            margin: self.number("margin", 0.0, "of zero or more"),
+            commission: self.number("commission", 0.0, "of zero or more"),
+            expired: self.flag("expired"),
+            expire_date: self.expire_date(),
+            delivery_month: self.delivery_month(),
+            underlying: self.underlying(),
+            strike_price: self.number("strike_price", f64::MIN_POSITIVE, "above zero"),
+            option_side: self.option_side(),
+            limit_order_volume: self
+                .order_volume("max_limit_order_volume", "min_limit_order_volume"),
+            market_order_volume: self
+                .order_volume("max_market_order_volume", "min_market_order_volume"),
         }
-        Some(class.to_owned())
+    }
+
+    fn product_class(&mut self) -> Option<InstrumentClass> {
+        let named = self.text("product_class")?;
+        let class = PRODUCT_CLASSES.iter().find(|(name, _)| *name == named);
+        if class.is_none() {
+            let known = PRODUCT_CLASSES.map(|(name, _)| name).join(", ");
+            self.fault("product_class", format!("{named:?} is not a class; known are {known}"));
+        }
+        class.map(|(_, class)| *class)
+    }
+
+    /// A text that control messages can carry.
+    fn short_text(&mut self, column: &str) -> Option<Box<str>> {
+        let text = self.text(column)?;
+        if text.len() > LISTED_TEXT_BYTES_MAX {
+            let bytes = text.len();
+            let what = format!("has {bytes} bytes; at most {LISTED_TEXT_BYTES_MAX} are possible");
+            self.fault(column, what);
+        }
+        if text.contains(char::is_control) {
+            self.fault(column, "holds a control character".into());
+        }
+        Some(text.into())
+    }
+
+    fn expire_date(&mut self) -> Option<Date> {
+        let parsed = Date::parse(self.text("expire_date")?);
+        parsed.map_err(|error| self.fault("expire_date", error.to_string())).ok()
+    }
+
+    fn delivery_month(&mut self) -> Option<u32> {
+        let text = self.text("delivery_month")?;
+        // A month is one that has a first day.
+        let is_month = Date::parse(&format!("{text}01")).is_ok();
+        let month = text.parse().ok().filter(|_| is_month);
+        if month.is_none() {
+            let what = format!("{text:?} is not a month written YYYYMM between 197001 and 219912");
+            self.fault("delivery_month", what);
+        }
+        month
+    }
+
+    fn underlying(&mut self) -> Option<Box<str>> {
+        let text = self.short_text("underlying")?;
+        if let Err(error) = QualifiedId::parse(&text) {
+            self.fault("underlying", error.to_string());
+        }
+        Some(text)
+    }
+
+    fn option_side(&mut self) -> Option<OptionSide> {
+        match self.text("option_side")? {
+            "call" => Some(OptionSide::Call),
+            "put" => Some(OptionSide::Put),
+            other => {
+                self.fault("option_side", format!("{other:?} is neither call nor put"));
+                None
+            }
+        }
+    }
+
+    fn order_volume(&mut self, greatest: &str, least: &str) -> OrderVolume {
+        let volume =
+            OrderVolume { max: self.whole_number(greatest), min: self.whole_number(least) };
+        if let (Some(max), Some(min)) = (volume.max, volume.min)
+            && min > max
+        {
+            self.fault(least, format!("{min} is more than the greatest order may have, {max}"));
+        }
+        volume
     }
 
     fn whole_number(&mut self, column: &str) -> Option<u32> {

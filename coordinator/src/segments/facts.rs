@@ -1,8 +1,10 @@
 //! What the segments say of an instrument apart from its ticks (pure).
 
+use shm_layout::ExchangeId;
+use shm_layout::control::InstrumentClass;
 use shm_layout::depth::SlotFacts;
+use shm_layout::instrument_shape::InstrumentShape;
 use shm_layout::qamddata::{Instrument, KeyError, ProductClass, QamddataKey};
-use shm_layout::{ExchangeId, InstrumentId};
 
 use crate::instruments::Listing;
 
@@ -23,17 +25,18 @@ impl Facts {
     /// What a listing says.
     pub(super) fn of(listing: &Listing) -> Self {
         let class = class_of(listing);
-        let volume_multiple = listing.volume_multiple.unwrap_or(0);
+        let listed = &listing.facts;
+        let volume_multiple = listed.volume_multiple.unwrap_or(0);
         let or_unknown = |number: Option<f64>| number.unwrap_or(f64::NAN);
-        let price_tick = or_unknown(listing.price_tick);
+        let price_tick = or_unknown(listed.price_tick);
         Self {
             key: QamddataKey::of(listing.exchange, &listing.instrument),
             instrument: Instrument {
-                expired: u8::from(listing.expired),
+                expired: u8::from(listed.expired),
                 product_class: class.0,
                 volume_multiple: i64::from(volume_multiple),
-                margin: or_unknown(listing.margin),
-                commission: or_unknown(listing.commission),
+                margin: or_unknown(listed.margin),
+                commission: or_unknown(listed.commission),
                 price_tick,
                 ..Instrument::UNKNOWN
             },
@@ -50,20 +53,20 @@ impl Facts {
 /// The bits of an instrument's class: the file's word for it, else what its id looks like.
 fn class_of(listing: &Listing) -> ProductClass {
     let option = || option_at(listing.exchange);
-    match listing.product_class.as_deref() {
-        Some("futures") => ProductClass::FUTURES,
-        Some("options") => option(),
-        Some("spot_option") => ProductClass::OPTIONS,
-        Some("combination") => ProductClass::COMBINATION,
-        Some("index") => ProductClass::INDEX,
-        Some("continuous") => ProductClass::CONTINUOUS,
-        Some("spot" | "stock") => ProductClass::STOCK,
-        Some(_) => ProductClass::UNKNOWN,
-        None => match shape_of(&listing.instrument) {
-            Shape::Combination => ProductClass::COMBINATION,
-            Shape::Option => option(),
-            Shape::Futures => ProductClass::FUTURES,
-            Shape::Other => ProductClass::UNKNOWN,
+    match listing.facts.class {
+        Some(InstrumentClass::Futures) => ProductClass::FUTURES,
+        Some(InstrumentClass::Options) => option(),
+        Some(InstrumentClass::SpotOption) => ProductClass::OPTIONS,
+        Some(InstrumentClass::Combination) => ProductClass::COMBINATION,
+        Some(InstrumentClass::Index) => ProductClass::INDEX,
+        Some(InstrumentClass::Continuous) => ProductClass::CONTINUOUS,
+        Some(InstrumentClass::Spot | InstrumentClass::Stock) => ProductClass::STOCK,
+        Some(InstrumentClass::Efp) => ProductClass::UNKNOWN,
+        None => match InstrumentShape::of(listing.instrument.as_str()) {
+            InstrumentShape::Combination(_) => ProductClass::COMBINATION,
+            InstrumentShape::Option(_) => option(),
+            InstrumentShape::Future(_) => ProductClass::FUTURES,
+            InstrumentShape::Other => ProductClass::UNKNOWN,
         },
     }
 }
@@ -74,49 +77,17 @@ fn option_at(exchange: ExchangeId) -> ProductClass {
     if on_other { ProductClass::OPTIONS } else { ProductClass::OPTION_ON_FUTURE }
 }
 
-/// What an id looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// `SPD JR009&JR103`.
-    Combination,
-    /// `m2505-C-3000`, `SR501C5500`, `m2505-MS-C-3000`.
-    Option,
-    /// `rb2601`, `sc_tas2501`.
-    Futures,
-    /// `10004233`.
-    Other,
-}
-
-fn shape_of(instrument: &InstrumentId) -> Shape {
-    let text = instrument.as_str();
-    if text.contains(['&', ' ']) {
-        return Shape::Combination;
-    }
-    let letters = text.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let month = letters.trim_start_matches(|c: char| c.is_ascii_digit());
-    if letters.len() == text.len() || month.len() == letters.len() {
-        return Shape::Other;
-    }
-    if month.is_empty() {
-        return Shape::Futures;
-    }
-    let strike = month.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let side = strike.trim_end_matches('-');
-    if strike.len() < month.len() && side.ends_with(['C', 'P']) {
-        Shape::Option
-    } else {
-        Shape::Other
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use shm_layout::InstrumentId;
+    use shm_layout::control::ListedFacts;
+
     use super::*;
 
-    fn class(id: &str, file: Option<&str>) -> i64 {
+    fn class(id: &str, file: Option<InstrumentClass>) -> i64 {
         let instrument = InstrumentId::parse(id).unwrap();
-        let listing =
-            Listing { product_class: file.map(Into::into), ..Listing::unlisted(instrument) };
+        let facts = ListedFacts { class: file, ..ListedFacts::default() };
+        let listing = Listing { facts, ..Listing::unlisted(instrument) };
         Facts::of(&listing).instrument.product_class
     }
 
@@ -137,18 +108,18 @@ mod tests {
             assert_eq!(class(id, None), bits, "{id}");
         }
         for (file, bits) in [
-            ("futures", 1),
-            ("options", 8),
-            ("spot_option", 2),
-            ("combination", 4),
-            ("index", 16),
-            ("continuous", 32),
-            ("stock", 64),
-            ("efp", 0),
+            (InstrumentClass::Futures, 1),
+            (InstrumentClass::Options, 8),
+            (InstrumentClass::SpotOption, 2),
+            (InstrumentClass::Combination, 4),
+            (InstrumentClass::Index, 16),
+            (InstrumentClass::Continuous, 32),
+            (InstrumentClass::Stock, 64),
+            (InstrumentClass::Efp, 0),
         ] {
-            assert_eq!(class("rb2601", Some(file)), bits, "{file}");
+            assert_eq!(class("rb2601", Some(file)), bits, "{file:?}");
         }
-        assert_eq!(class("IO2501-C-4000", Some("options")), 2);
+        assert_eq!(class("IO2501-C-4000", Some(InstrumentClass::Options)), 2);
     }
 
     #[test]
@@ -161,14 +132,15 @@ mod tests {
         {
             assert!(unknown.is_nan());
         }
-        let listed = Listing {
+        let facts = ListedFacts {
             volume_multiple: Some(10),
             price_tick: Some(0.5),
             margin: Some(0.12),
             commission: Some(3.0),
             expired: true,
-            ..listing
+            ..ListedFacts::default()
         };
+        let listed = Listing { facts, ..listing };
         let Facts { instrument, slot, .. } = Facts::of(&listed);
         assert_eq!((instrument.volume_multiple, slot.volume_multiple), (10, 10));
         assert_eq!((instrument.price_tick, slot.price_tick), (0.5, 0.5));

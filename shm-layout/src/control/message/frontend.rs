@@ -100,8 +100,18 @@ pub enum OptionSide {
 
 /// Something about the fleet that clients may want to hear of. Each tells a state, not a change: who knows it already hears
 /// nothing new.
+///
+/// After each hello comes [`FleetEvent::Anew`], then what is known, as it becomes known: every connection that is down *or
+/// up*, the trading day, and all stale instruments followed by [`FleetEvent::StaleTold`]. So whatever a frontend has from
+/// another coordinator is either said again or ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FleetEvent {
+    /// All is told from the beginning. What is known of other connections than these is to be forgotten; what is known of
+    /// these, and of instruments, holds until it is told otherwise.
+    Anew {
+        /// The connections that there are.
+        connections: Vec<ConnectionId>,
+    },
     /// A connection delivers nothing: its front hung up, cannot be reached or refuses the login, or its worker is gone.
     FrontDown {
         /// The connection.
@@ -116,6 +126,11 @@ pub enum FleetEvent {
         /// The connection.
         connection: ConnectionId,
     },
+    /// A connection is configured no longer: it is neither down nor up.
+    FrontRemoved {
+        /// The connection.
+        connection: ConnectionId,
+    },
     /// Instruments that are wanted and in a trading session, and of which no connection delivers ticks. At most
     /// [`crate::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX`].
     Stale {
@@ -127,6 +142,8 @@ pub enum FleetEvent {
         /// The instruments.
         instruments: Vec<InstrumentId>,
     },
+    /// All instruments that are stale now have been said since [`FleetEvent::Anew`]: others are not.
+    StaleTold,
     /// The trading day that the fronts are in.
     TradingDay {
         /// The day.
@@ -216,12 +233,18 @@ pub struct FrontendStats {
     pub ticks: u64,
     /// Ticks lost in the ring before this reader took them, by their sequences.
     pub ring_lost: u64,
-    /// Messages queued for clients (ticks only).
+    /// Ticks queued for clients: messages of the `action` dialect, quotes and changes of quotes in DIFF's answers.
     pub pushed: u64,
+    /// Answers to peeks of DIFF clients.
+    pub answers: u64,
     /// Ticks not sent one by one because a client lagged: a later one of the same instrument took their place.
     pub conflated: u64,
     /// As `conflated`, for clients that kept up: ticks came faster than this frontend could send them.
     pub overrun: u64,
+    /// Events told to clients.
+    pub events: u64,
+    /// Events not told because the client's socket took nothing.
+    pub events_left_out: u64,
     /// Clients disconnected with 1013 because they took nothing for too long.
     pub slow_disconnects: u64,
     /// Clients disconnected because they answered no ping.
