@@ -6,8 +6,10 @@
 //! Nothing in here waits for a client or the coordinator: both are written to as far as they take it. Only
 //! a log whose reader has stopped reading can hold it up. When one of the other tasks is gone, the process ends.
 
+mod catalog;
 mod control;
 
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::backlog::Backlog;
 use crate::bell::Bell;
+use crate::catalog_thread::{Answered, ToCatalog};
 use crate::connection::{Heard, Input, Link};
 use crate::demand_client::{ControlEpoch, FromCoordinator, ToCoordinator};
 use crate::hub::{Flushed, Hub, Moment};
@@ -31,6 +34,7 @@ use crate::limits::{
 };
 use crate::listener::TurnedAway;
 use crate::pace;
+use crate::session::QueryToken;
 
 /// What connects the hub to the other tasks.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ pub struct Channels {
     pub to_coordinator: mpsc::Sender<ToCoordinator>,
     /// Rung when the process is to end.
     pub stop: mpsc::Receiver<()>,
+    /// To the catalog's thread.
+    pub to_catalog: mpsc::Sender<ToCatalog<QueryToken>>,
+    /// From the catalog's thread.
+    pub from_catalog: mpsc::Receiver<Answered<QueryToken>>,
     /// Counted by the listener.
     pub turned_away: Rc<TurnedAway>,
 }
@@ -63,6 +71,8 @@ pub struct Driver<S> {
     accepting: AbortHandle,
     next_sweep: Instant,
     next_stats: Instant,
+    /// Parts of the list of instruments that the catalog does not have yet.
+    to_list: VecDeque<ToCatalog<QueryToken>>,
     /// The counters have gone out, how the connections compare has not.
     comparison_due: bool,
     /// It was said that there are more instruments than can be merged.
@@ -95,6 +105,8 @@ pub enum Task {
     ControlConnection,
     /// Waits for SIGTERM and SIGINT.
     Signals,
+    /// Answers queries about instruments; a thread.
+    Catalog,
 }
 
 // === impl Task ===
@@ -105,6 +117,7 @@ impl std::fmt::Display for Task {
             Self::Listener => "new clients",
             Self::ControlConnection => "the control connection",
             Self::Signals => "signals",
+            Self::Catalog => "queries about instruments",
         })
     }
 }
@@ -120,12 +133,13 @@ impl<S: TickSource> Driver<S> {
         bell: Bell,
         channels: Channels,
         accepting: AbortHandle,
+        hub: Hub<Rc<Link>>,
     ) -> Self {
         let mut backstop = interval(WAKE_BACKSTOP);
         backstop.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = clock::monotonic();
         Self {
-            hub: Hub::new(),
+            hub,
             source,
             latest,
             bell,
@@ -136,6 +150,7 @@ impl<S: TickSource> Driver<S> {
             accepting,
             next_sweep: now,
             next_stats: now,
+            to_list: VecDeque::new(),
             comparison_due: false,
             said_unmerged: false,
             stopping: false,
@@ -164,14 +179,16 @@ impl<S: TickSource> Driver<S> {
         let began = clock::monotonic();
         self.stopping |= heard_from(&mut self.channels.stop, Task::Signals)?.is_some();
         self.hear_coordinator(began)?;
+        self.hear_catalog()?;
         let heard = self.hear_clients(began)?;
+        self.feed_catalog()?;
         self.look_for_unseen(false, began);
         let fan_out_began = clock::monotonic();
         let (more_ticks, wanted) = self.take_ticks(fan_out_began)?;
         let now = clock::monotonic();
         if now >= self.next_sweep {
             self.next_sweep = now + SWEEP_EVERY;
-            self.hub.sweep(now);
+            self.hub.sweep(Moment { now, unix_ms: clock::unix_ms() });
             self.look_for_unseen(true, now);
             // While there are connections, they keep its end of the channel open.
             if self.accepting.is_finished() {
@@ -294,13 +311,16 @@ impl<S: TickSource> Driver<S> {
             return Ok(());
         }
         let mut input = None;
-        let mut from_coordinator = None;
+        let (mut from_coordinator, mut from_catalog) = (None, None);
         tokio::select! {
             biased;
             rang = self.bell.rings() => rang?,
             heard = self.channels.inputs.recv() => input = Some(still(heard, Task::Listener)?),
             heard = self.channels.from_coordinator.recv() => {
                 from_coordinator = Some(still(heard, Task::ControlConnection)?);
+            }
+            answered = self.channels.from_catalog.recv() => {
+                from_catalog = Some(still(answered, Task::Catalog)?);
             }
             stop = self.channels.stop.recv() => {
                 still(stop, Task::Signals)?;
@@ -316,6 +336,9 @@ impl<S: TickSource> Driver<S> {
         if let Some(heard) = from_coordinator {
             self.hear_one_of_coordinator(heard, now);
         }
+        if let Some(answered) = from_catalog {
+            self.hear_answer(answered);
+        }
         Ok(())
     }
 
@@ -328,7 +351,7 @@ impl<S: TickSource> Driver<S> {
             // Every time: a handshake may have been under way.
             self.hub.close_all("the gateway stops", now);
             self.hub.flush(now);
-            self.hub.sweep(now);
+            self.hub.sweep(Moment { now, unix_ms: clock::unix_ms() });
             if self.hub.sessions() == 0 || now >= deadline {
                 break;
             }

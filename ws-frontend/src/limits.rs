@@ -170,8 +170,103 @@ pub const FAREWELL_BYTES_MAX: usize = 1 << 20;
 /// Clients beyond [`SESSIONS_MAX`] that are waited for to take their 503. Further ones get it and are disconnected at once.
 pub const FAREWELLS_MAX: usize = 64;
 
+/// Tokens of one query about instruments, commas included: 60,000 ids in it are possible. A longer one is answered with an
+/// error.
+pub const QUERY_TOKENS_MAX: usize = 200_000;
+
+/// How deep fields and fragments of a query may be nested; TqSdk's own go six deep. A deeper one is answered with an error.
+pub const QUERY_DEPTH_MAX: usize = 32;
+
+/// Fields and fragments of a query, counted at each place where they are used. One that unfolds to more is answered with an
+/// error.
+pub const QUERY_SELECTIONS_MAX: usize = 10_000;
+
+/// Bytes of one answer about instruments. A longer one is not made; the client is told to ask for less.
+pub const QUERY_ANSWER_BYTES_MAX: usize = 32 << 20;
+
+/// Contracts looked at for one query, each as often as it is. Beyond it the query is given up as if its answer were too long.
+pub const QUERY_STEPS_MAX: u64 = 20_000_000;
+
+/// Messages that wait for the thread of the catalog; 8,192 instruments or one query each. What happens at the limit is its
+/// feeder's to decide.
+pub const CATALOG_QUEUE_MAX: usize = 64;
+
+/// Instruments that one event names. Of more these are named, and how many there are is said.
+pub const EVENT_INSTRUMENTS_MAX: usize = 1000;
+
+/// Instruments that one event names in a line for a person. Of more these are named, and how many there are is said.
+pub const NOTICE_INSTRUMENTS_MAX: usize = 5;
+
+/// Characters of why a connection is down. A longer text is cut.
+pub const EVENT_WHY_CHARS_MAX: usize = 200;
+
+/// Connections that are known to be down. Further ones are not told to clients.
+pub const EVENT_CONNECTIONS_MAX: usize = 4096;
+
+/// Instruments that are known to be stale. Further ones are not told to clients.
+pub const EVENT_INSTRUMENTS_KEPT_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;
+
+/// Ticks kept of one instrument for `set_chart`, the widest view of TqSdk. At the limit its oldest sixteen go for the next.
+pub const SERIES_TICKS_EACH_MAX: usize = 10_000;
+
+/// Bytes of the ticks kept of all instruments, 192 each (1,398,096 ticks). At the limit the sixteen that were begun first go,
+/// whichever instrument's they are.
+pub const SERIES_TICKS_BYTES_MAX: usize = 256 << 20;
+
+/// Minute bars kept of one instrument. At the limit its oldest sixteen go for the next.
+pub const SERIES_MINUTES_EACH_MAX: usize = 10_000;
+
+/// Bytes of the minute bars kept of all instruments, 72 each (1,398,096 bars). At the limit the sixteen that were begun
+/// first go, whichever instrument's they are.
+pub const SERIES_MINUTES_BYTES_MAX: usize = 96 << 20;
+
+/// Series that clients have open, those that share one counted once. A further one is refused.
+pub const SERIES_MAX: usize = 20_000;
+
+/// Bars of one open series. At the limit its oldest goes for the next.
+pub const SERIES_BARS_EACH_MAX: usize = 10_000;
+
+/// Bars of all open series, 72 bytes each and an eighth more for growing (154 MiB). A series that would exceed it is refused;
+/// an open one that gains a bar then loses its oldest.
+pub const SERIES_BARS_MAX: usize = 2_000_000;
+
+/// Closed series of one instrument whose last id is remembered, 24 bytes each. Beyond it the one that was closed first is
+/// forgotten; opened again, it has ids by its bars' time.
+pub const SERIES_ENDED_EACH_MAX: usize = 8;
+
 const _: () = assert!(REFILL_BYTES_MAX < OUT_BUFFER_BYTES_MAX);
 const _: () = assert!(OUT_BUFFER_KEPT_BYTES_MAX <= OUT_BUFFER_BYTES_MAX);
 const _: () = assert!(SESSION_INSTRUMENTS_MAX <= DEMAND_INSTRUMENTS_MAX);
 const _: () = assert!(SWEEP_EVERY.as_nanos() * 4 < ABSENCE_MIN.as_nanos());
 const _: () = assert!(PING_AFTER.as_nanos() * 2 < SILENCE_TIME_MAX.as_nanos());
+
+/// Items of a series that one chart of a DIFF client may show: what TqSdk asks for at most. A wider one is cut to this.
+pub const CHART_WIDTH_MAX: i64 = 10_000;
+
+/// Instruments of one chart. A request with more is refused.
+pub const CHART_INSTRUMENTS_MAX: usize = 16;
+
+/// Changes of one quote that are kept encoded for sessions that were told as far as others. Beyond it those of before are
+/// encoded again.
+pub const QUOTE_CHANGES_KEPT_MAX: usize = 8;
+
+/// Bytes of one answer to a DIFF client's peek, as far as quotes and series go; what does not fit comes with the next one.
+/// The quote or the item that reaches it is still sent.
+pub const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of answers to queries that wait for one client to peek. A query whose answer does not fit beside them is answered
+/// with an error.
+pub const ANSWERS_WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// Answers to queries that wait for one client to peek, likewise.
+pub const ANSWERS_WAITING_MAX: usize = 256;
+
+/// Notices that wait for one client to peek. Further ones are left out and counted, and the client is told how many.
+pub const NOTICES_WAITING_MAX: usize = 64;
+
+/// Changes of one series that are kept encoded for sessions that were told as far as others. Beyond it those of before are
+/// encoded again.
+pub const SERIES_CHANGES_KEPT_MAX: usize = 8;
+
+/// Charts of one client. A request for one more is refused.
+pub const CHARTS_MAX: usize = 1024;

@@ -1,22 +1,27 @@
 //! From the command line to a running frontend, and its orderly end.
 
-use std::path::PathBuf;
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::Parser;
 use nix::sys::prctl::set_timerslack;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use shm_layout::ring::{RingError, RingNode, TickReader, WakeReader};
-use shm_layout::{FleetPaths, FleetPathsError, Instance};
+use shm_layout::{FleetPaths, FleetPathsError, Instance, TradingCalendar, TradingHours};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::bell::Bell;
+use crate::catalog_thread;
 use crate::demand_client::keep_connected;
 use crate::driver::{Channels, Driver, DriverError};
+use crate::hub::Hub;
 use crate::latest_ticks::LatestTicks;
-use crate::limits::{COORDINATOR_QUEUE_MAX, INPUT_QUEUE_MAX, TO_COORDINATOR_QUEUE_MAX};
+use crate::limits::{
+    CATALOG_QUEUE_MAX, COORDINATOR_QUEUE_MAX, INPUT_QUEUE_MAX, TO_COORDINATOR_QUEUE_MAX,
+};
 use crate::listener::{ListenError, TurnedAway, accept, listen};
 use shm_layout::lock_file::{LockError, LockFile};
 
@@ -40,6 +45,12 @@ pub struct Settings {
     /// The port clients connect to; 0 lets the system choose one
     #[arg(long)]
     pub port: u16,
+    /// A file of trading days; without one all days but weekends are
+    #[arg(long)]
+    pub calendar: Option<PathBuf>,
+    /// A file of trading hours; without one those that are built in hold
+    #[arg(long)]
+    pub trading_hours: Option<PathBuf>,
 }
 
 /// Why the process ended with a failure.
@@ -48,6 +59,15 @@ pub enum ProcessError {
     /// The runtime directory cannot serve.
     #[error("the settings do not hold")]
     Settings(#[from] FleetPathsError),
+    /// When products trade cannot be read.
+    #[error("{path} cannot be used; set right what is wrong with it, and start again")]
+    Hours {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<dyn std::error::Error>,
+    },
     /// The place is taken.
     #[error("this frontend cannot run")]
     Lock(#[from] LockError),
@@ -84,7 +104,7 @@ impl ProcessError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Lock(LockError::Held { .. }) => 64,
+            Self::Settings(_) | Self::Hours { .. } | Self::Lock(LockError::Held { .. }) => 64,
             _ => 1,
         }
     }
@@ -96,17 +116,43 @@ impl ProcessError {
 /// [`ProcessError`]; its exit code says whether starting again may help.
 pub fn run(settings: &Settings) -> Result<(), ProcessError> {
     let paths = FleetPaths::new(settings.instance, settings.runtime_dir.clone())?;
+    let hours = trading_hours(settings)?;
     let lock = LockFile::take(&paths.frontend_lock(), "frontend of this fleet")?;
     tune();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| ProcessError::System { what: "making the runtime", source })?;
-    runtime.block_on(LocalSet::new().run_until(serve(settings, &paths)))?;
+    runtime.block_on(LocalSet::new().run_until(serve(settings, &paths, hours)))?;
     lock.remove().map_err(|source| ProcessError::System { what: "removing the lock file", source })
 }
 
-async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessError> {
+/// When products trade, by the files that the coordinator has read as well.
+fn trading_hours(settings: &Settings) -> Result<TradingHours, ProcessError> {
+    let faulty = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ProcessError::Hours { path, source }
+    };
+    let calendar = match &settings.calendar {
+        None => TradingCalendar::default(),
+        Some(path) => {
+            let text = read_to_string(path).map_err(|error| faulty(path)(error.into()))?;
+            TradingCalendar::parse(&text).map_err(|error| faulty(path)(error.into()))?
+        }
+    };
+    let Some(path) = &settings.trading_hours else { return Ok(TradingHours::new(calendar)) };
+    let text = read_to_string(path).map_err(|error| faulty(path)(error.into()))?;
+    TradingHours::parse(&text, calendar).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        faulty(path)(faults.join("; ").into())
+    })
+}
+
+async fn serve(
+    settings: &Settings,
+    paths: &FleetPaths,
+    hours: TradingHours,
+) -> Result<(), ProcessError> {
     let ring = |source| ProcessError::Ring { runtime_dir: settings.runtime_dir.clone(), source };
     let listener = listen(&settings.host, settings.port).await?;
     let address = listener
@@ -120,6 +166,9 @@ async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessErr
     let (to_hub, inputs) = mpsc::channel(INPUT_QUEUE_MAX);
     let (control_to_hub, from_coordinator) = mpsc::channel(COORDINATOR_QUEUE_MAX);
     let (to_coordinator, outgoing) = mpsc::channel(TO_COORDINATOR_QUEUE_MAX);
+    let (answers, from_catalog) = mpsc::channel(CATALOG_QUEUE_MAX);
+    let to_catalog = catalog_thread::start(paths.clone(), hours.clone(), answers)
+        .map_err(|source| ProcessError::System { what: "starting the catalog's thread", source })?;
     let (ring_stop, stop) = mpsc::channel(1);
     let turned_away = Rc::new(TurnedAway::default());
     let channels = Channels {
@@ -127,6 +176,8 @@ async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessErr
         from_coordinator,
         to_coordinator,
         stop,
+        to_catalog,
+        from_catalog,
         turned_away: Rc::clone(&turned_away),
     };
     stop_on_signal(ring_stop)
@@ -134,8 +185,14 @@ async fn serve(settings: &Settings, paths: &FleetPaths) -> Result<(), ProcessErr
     let accepting = spawn_local(accept(listener, to_hub, turned_away));
     let speaking =
         spawn_local(keep_connected(paths.clone(), address.to_string(), control_to_hub, outgoing));
-    let driver =
-        Driver::new(source, LatestTicks::of(paths), bell, channels, accepting.abort_handle());
+    let driver = Driver::new(
+        source,
+        LatestTicks::of(paths),
+        bell,
+        channels,
+        accepting.abort_handle(),
+        Hub::new(hours),
+    );
     tracing::info!(%address, instance = %settings.instance, "serving WebSocket clients");
     let outcome = driver.run().await;
     speaking.abort();

@@ -10,8 +10,10 @@
 
 use std::time::Instant;
 
+use crate::diff_session::DiffSession;
 use crate::limits::{CLOSE_LINGER, NO_PROGRESS_TIME_MAX, PING_AFTER, SILENCE_TIME_MAX};
 use crate::outbox::Outbox;
+use crate::protocol::Dialect;
 
 /// A client.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub struct Session<P> {
     pub peer: P,
     /// What waits for it.
     pub outbox: Outbox,
+    /// The protocol it speaks, and what that has to remember of it.
+    pub speech: Speech,
+    /// A query of it is being answered; until then it is not read from.
+    pub asking: Option<QueryToken>,
     /// The socket took no more; it will say when it does again.
     pub blocked: bool,
     /// It waits to be read from.
@@ -32,6 +38,25 @@ pub struct Session<P> {
     /// Reading was resumed, or a ping sent; silence counts from here or from the last word, whichever is later.
     listening_since: Instant,
     pinged_at: Option<Instant>,
+}
+
+/// Names a query that is being answered, whoever asked it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct QueryToken(pub u64);
+
+/// What a client speaks. Its first message that is understood decides.
+#[derive(Debug, Default)]
+pub enum Speech {
+    /// Nothing that was understood yet.
+    #[default]
+    Undecided,
+    /// The `action` dialect.
+    Action {
+        /// It asked to be told what happens to the fleet.
+        events: bool,
+    },
+    /// DIFF.
+    Diff(Box<DiffSession>),
 }
 
 /// What is due.
@@ -49,6 +74,28 @@ pub enum Due {
     LingerOver,
 }
 
+// === impl Speech ===
+
+impl Speech {
+    /// The dialect, once it is decided.
+    #[must_use]
+    pub const fn dialect(&self) -> Option<Dialect> {
+        match self {
+            Self::Undecided => None,
+            Self::Action { .. } => Some(Dialect::Action),
+            Self::Diff(_) => Some(Dialect::Diff),
+        }
+    }
+
+    /// What DIFF has to remember, of a client that speaks it.
+    pub fn diff_mut(&mut self) -> Option<&mut DiffSession> {
+        match self {
+            Self::Diff(diff) => Some(diff),
+            Self::Undecided | Self::Action { .. } => None,
+        }
+    }
+}
+
 // === impl Session ===
 
 impl<P> Session<P> {
@@ -57,6 +104,8 @@ impl<P> Session<P> {
         Self {
             peer,
             outbox: Outbox::default(),
+            speech: Speech::default(),
+            asking: None,
             blocked: false,
             held: false,
             touched: false,

@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
+use shm_layout::clock;
 use shm_layout::control::{FromFrontend, FrontendStats, ToFrontend};
 use shm_layout::ring::TickSource;
 
 use super::{Driver, DriverError, Task, heard_from};
+use crate::catalog_thread::ToCatalog;
 use crate::demand_client::{FromCoordinator, ToCoordinator};
+use crate::hub::Moment;
 use crate::limits::STATS_EVERY;
 
 impl<S: TickSource> Driver<S> {
@@ -31,11 +34,11 @@ impl<S: TickSource> Driver<S> {
                 self.hub.coordinator_disconnected();
             }
             FromCoordinator::Said(ToFrontend::Universe { first, instruments }) => {
-                let ids = instruments.into_iter().map(|listed| listed.instrument);
-                self.hub.list_instruments(first, ids);
+                self.hub.list_instruments(first, &instruments);
+                self.to_list.push_back(ToCatalog::List { first, instruments });
             }
             FromCoordinator::Said(ToFrontend::Event(event)) => {
-                tracing::debug!(?event, "heard of the fleet");
+                self.hub.heard_of_fleet(event, Moment { now, unix_ms: clock::unix_ms() });
             }
             FromCoordinator::Said(ToFrontend::Stop) => {
                 tracing::info!("the coordinator says stop");

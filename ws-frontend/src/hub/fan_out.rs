@@ -12,8 +12,9 @@ use crate::interests::SessionIndex;
 use crate::limits::{CATCH_UP_COPIES_MAX, WRITES_PER_TURN_MAX};
 use crate::outbox::Offered;
 use crate::protocol::action::push_market_data;
-use crate::quote_book::{InstrumentIndex, QuoteBook, Recorded};
-use crate::session::Session;
+use crate::quote_book::{InstrumentIndex, Recorded};
+use crate::session::{Session, Speech};
+use crate::world::World;
 
 /// What [`Hub::flush`] left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,15 +57,14 @@ impl<P: Peer> Hub<P> {
     ) {
         let looked_for = if again { self.unseen.take_some() } else { self.unseen.take_fresh() };
         for instrument in looked_for {
-            let Some(number) = self.book.find(&instrument) else { continue };
+            let Some(number) = self.world.book.find(&instrument) else { continue };
             let wanted = !self.interests.sessions_of(number).is_empty();
-            if !wanted || self.book.latest(number).is_some() {
+            if !wanted || self.world.book.latest(number).is_some() {
                 continue;
             }
-            match latest(&instrument).map(|tick| self.book.seed(&tick)) {
+            match latest(&instrument).map(|tick| self.world.book.seed(&tick)) {
                 Some(Recorded::First(number)) => {
-                    self.universe.saw(instrument);
-                    self.list_reply = None;
+                    self.saw(number);
                     self.fan_out(number, now);
                 }
                 _ => self.unseen.put_back(instrument),
@@ -75,15 +75,18 @@ impl<P: Peer> Hub<P> {
     /// A tick of the ring: into the book, and towards every client that wants its instrument. True when one did.
     pub fn take_tick(&mut self, tick: &Tick, now: Instant) -> bool {
         self.stats.ticks += 1;
-        let instrument = match self.book.record(tick, now) {
+        let recorded = self.world.book.record(tick, now);
+        if recorded != Recorded::Again
+            && let Ok(instrument) = tick.instrument()
+        {
+            self.world.series.take(instrument, tick);
+        }
+        let instrument = match recorded {
             // Whoever wants it has it already, or has it coming.
             Recorded::Ignored | Recorded::Again => return false,
             Recorded::Later(instrument) => instrument,
             Recorded::First(instrument) => {
-                if let Some(id) = self.book.instrument(instrument) {
-                    self.universe.saw(id);
-                    self.list_reply = None;
-                }
+                self.saw(instrument);
                 instrument
             }
         };
@@ -125,11 +128,19 @@ impl<P: Peer> Hub<P> {
 
     /// Offers the latest tick of an instrument to every client that wants it. Returns how many do.
     fn fan_out(&mut self, instrument: InstrumentIndex, now: Instant) -> usize {
-        let Some(tick) = self.book.latest(instrument) else { return 0 };
+        let Some(tick) = self.world.book.latest(instrument) else { return 0 };
+        self.world.faces.update(instrument, tick);
         self.frame.clear();
         let sessions = self.interests.sessions_of(instrument);
         for index in sessions {
             let Some(session) = self.sessions.get_mut(*index) else { continue };
+            if let Speech::Diff(diff) = &mut session.speech {
+                diff.note(instrument);
+                if diff.is_due() {
+                    touch(&mut self.touched, *index, session);
+                }
+                continue;
+            }
             let frame = &mut self.frame;
             let offered = session.outbox.offer(instrument, now, move || {
                 if frame.is_empty() {
@@ -145,6 +156,16 @@ impl<P: Peer> Hub<P> {
             touch(&mut self.touched, *index, session);
         }
         sessions.len()
+    }
+
+    /// The first tick of an instrument is in the book.
+    fn saw(&mut self, instrument: InstrumentIndex) {
+        let id = self.world.book.instrument(instrument);
+        if let (Some(id), Some(tick)) = (id, self.world.book.latest(instrument)) {
+            self.world.universe.saw(id, tick.exchange());
+            self.seen.push((id, tick.exchange()));
+            self.list_reply = None;
+        }
     }
 
     /// Writes what has gathered.
@@ -169,7 +190,7 @@ impl<P: Peer> Hub<P> {
     fn flush_session(&mut self, index: SessionIndex, now: Instant) -> bool {
         let Some(session) = self.sessions.get_mut(index) else { return false };
         session.touched = false;
-        let turn = write_turn(session, &self.book, &mut self.stats, now);
+        let turn = write_turn(session, &mut self.world, &mut self.frame, &mut self.stats, now);
         match turn {
             Turn::Broken => {
                 self.drop_session(index, now);
@@ -185,7 +206,8 @@ impl<P: Peer> Hub<P> {
             }
             Turn::Empty | Turn::StillBlocked | Turn::Over => {}
         }
-        if session.held && session.is_open() && !session.outbox.is_full() {
+        let may_speak = session.is_open() && session.asking.is_none();
+        if session.held && may_speak && !session.outbox.is_full() {
             session.resumed(now);
             session.peer.resume_reading();
         }
@@ -197,7 +219,8 @@ impl<P: Peer> Hub<P> {
 
 fn write_turn<P: Peer>(
     session: &mut Session<P>,
-    book: &QuoteBook,
+    world: &mut World,
+    frame: &mut Vec<u8>,
     stats: &mut FrontendStats,
     now: Instant,
 ) -> Turn {
@@ -206,9 +229,10 @@ fn write_turn<P: Peer>(
     }
     for _ in 0..WRITES_PER_TURN_MAX {
         let encoded = session.outbox.refill(now, |instrument, out| {
-            book.latest(instrument).is_some_and(|tick| push_market_data(out, tick))
+            world.book.latest(instrument).is_some_and(|tick| push_market_data(out, tick))
         });
         stats.pushed += encoded as u64;
+        answer_peek(session, world, frame, stats, now);
         if session.outbox.pending() == 0 {
             return Turn::Empty;
         }
@@ -224,4 +248,24 @@ fn write_turn<P: Peer>(
         }
     }
     if session.outbox.is_empty() { Turn::Empty } else { Turn::Over }
+}
+
+/// Answers a DIFF client's peek, if there is something to say. Only once all of before has left: what is encoded late is fresh.
+fn answer_peek<P>(
+    session: &mut Session<P>,
+    world: &mut World,
+    frame: &mut Vec<u8>,
+    stats: &mut FrontendStats,
+    now: Instant,
+) {
+    let Some(diff) = session.speech.diff_mut().filter(|diff| diff.is_due()) else { return };
+    if !session.outbox.is_empty() {
+        return;
+    }
+    frame.clear();
+    if let Some(answered) = diff.push_answer(frame, world) {
+        session.outbox.append(frame, now);
+        stats.pushed += answered.quotes as u64;
+        stats.answers += 1;
+    }
 }

@@ -3,10 +3,14 @@
 //! coordinator and the time; the hub answers through [`Peer`].
 //!
 //! * `fan_out`: ticks in, bytes out, one write a session and turn.
-//! * `requests`: what clients ask.
+//! * `requests`: what clients ask in the `action` dialect; `diff`: in DIFF; `interest`: what either means for the demand;
+//!   `events`: what clients are told of the fleet.
 //! * `sweep`: what the clock brings.
 
+mod diff;
+mod events;
 mod fan_out;
+mod interest;
 mod peer;
 mod requests;
 mod sweep;
@@ -16,19 +20,23 @@ pub use fan_out::Flushed;
 pub use peer::Peer;
 pub use requests::{Moment, Violation};
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use shm_layout::InstrumentId;
-use shm_layout::control::FrontendStats;
+use shm_layout::control::{FrontendStats, ListedInstrument};
+use shm_layout::{ExchangeId, InstrumentId, TradingHours};
 
 use crate::demand::{Demand, DemandPart};
+use crate::events::Condition;
+use crate::hashing::Map;
 use crate::interests::{Interests, SessionIndex};
 use crate::marks::Marks;
 use crate::protocol::frame::{CloseCode, push_close};
-use crate::quote_book::{InstrumentIndex, QuoteBook};
-use crate::session::Session;
-use crate::universe::Universe;
+use crate::quote_book::InstrumentIndex;
+use crate::session::{QueryToken, Session, Speech};
 use crate::unseen::Unseen;
+use crate::world::World;
+use diff::Asked;
 use table::Table;
 
 /// A session's place in the hub; given anew after the session is gone.
@@ -38,12 +46,21 @@ pub struct SessionId(SessionIndex);
 /// The state of this process.
 #[derive(Debug)]
 pub struct Hub<P> {
-    book: QuoteBook,
+    world: World,
     interests: Interests,
     sessions: Table<Session<P>>,
     demand: Demand,
     unseen: Unseen,
-    universe: Universe,
+    /// Instruments whose first tick came, for the catalog.
+    seen: Vec<(InstrumentId, ExchangeId)>,
+    /// Queries that are not answered yet, and those of them that the catalog does not have yet.
+    asked: Map<QueryToken, Asked>,
+    to_ask: VecDeque<QueryToken>,
+    /// Counts queries.
+    tokens: u64,
+    condition: Condition,
+    /// Ticks lost of which nobody was told yet.
+    lost_untold: u64,
     stats: FrontendStats,
     /// Ticks come faster than they can be sent; see [`Hub::fall_behind`].
     behind: bool,
@@ -61,16 +78,21 @@ pub struct Hub<P> {
 // === impl Hub ===
 
 impl<P: Peer> Hub<P> {
-    /// Without clients, knowing nothing.
+    /// Without clients, knowing nothing but when products trade.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(hours: TradingHours) -> Self {
         Self {
-            book: QuoteBook::default(),
+            world: World::new(hours),
             interests: Interests::default(),
             sessions: Table::default(),
             demand: Demand::default(),
             unseen: Unseen::default(),
-            universe: Universe::default(),
+            seen: Vec::new(),
+            asked: Map::default(),
+            to_ask: VecDeque::new(),
+            tokens: 0,
+            condition: Condition::default(),
+            lost_untold: 0,
             stats: FrontendStats::default(),
             behind: false,
             overdue: Marks::default(),
@@ -112,16 +134,19 @@ impl<P: Peer> Hub<P> {
     /// So many ticks were lost before they could be taken.
     pub fn lost(&mut self, ticks: u64) {
         self.stats.ring_lost += ticks;
+        self.lost_untold += ticks;
     }
 
     /// A part of the coordinator's list of instruments.
-    pub fn list_instruments(
-        &mut self,
-        first: bool,
-        instruments: impl IntoIterator<Item = InstrumentId>,
-    ) {
-        self.universe.list(first, instruments);
+    pub fn list_instruments(&mut self, first: bool, instruments: &[ListedInstrument]) {
+        self.world.universe.list(first, instruments);
         self.list_reply = None;
+        self.instruments_are_known();
+    }
+
+    /// Instruments whose first tick has come since this was asked last.
+    pub fn take_seen(&mut self) -> Vec<(InstrumentId, ExchangeId)> {
+        std::mem::take(&mut self.seen)
     }
 
     /// A coordinator is there, and has been told nothing.
@@ -165,6 +190,8 @@ impl<P: Peer> Hub<P> {
         let Some(session) = self.sessions.get_mut(index).filter(|session| session.is_open()) else {
             return;
         };
+        session.speech = Speech::Undecided;
+        session.asking = None;
         session.outbox.close(frame, queued == Queued::Drop, now);
         session.close(now);
         session.peer.discard_input();
@@ -179,21 +206,21 @@ impl<P: Peer> Hub<P> {
     }
 
     fn forget_interests(&mut self, index: SessionIndex, now: Instant) {
+        let session = self.sessions.get_mut(index);
+        if let Some(diff) = session.and_then(|session| session.speech.diff_mut()) {
+            for series in diff.end(&mut self.world).series {
+                self.world.close_series(series);
+            }
+        }
         for instrument in self.interests.remove_session(index) {
             self.release(instrument, now);
         }
     }
 
     fn release(&mut self, instrument: InstrumentIndex, now: Instant) {
-        if let Some(instrument) = self.book.instrument(instrument) {
+        if let Some(instrument) = self.world.book.instrument(instrument) {
             self.demand.release(instrument, now);
         }
-    }
-}
-
-impl<P: Peer> Default for Hub<P> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -5,17 +5,16 @@ use std::time::Instant;
 use shm_layout::InstrumentId;
 
 use super::{Hub, Peer, Queued, SessionId, touch};
+use crate::diff_session::DiffSession;
 use crate::hashing::Set;
-use crate::interests::{Added, Removed, SessionIndex};
-use crate::limits::{
-    DEMAND_INSTRUMENTS_MAX, MESSAGE_BYTES_MAX, SESSION_INSTRUMENTS_MAX, SUBSCRIPTIONS_MAX,
-};
+use crate::interests::SessionIndex;
+use crate::limits::MESSAGE_BYTES_MAX;
 use crate::outbox::Offered;
-use crate::protocol::action::{Refusal, parse, push_market_data, push_reply};
+use crate::protocol::action::{Reply, Request, push_market_data, push_reply};
 use crate::protocol::frame::CloseCode;
-use crate::protocol::{Reply, Request};
+use crate::protocol::{Spoken, binary, parse};
 use crate::quote_book::InstrumentIndex;
-use crate::session::Session;
+use crate::session::{Session, Speech};
 
 /// The time of one input: one clock for deadlines, one for people.
 #[derive(Debug, Clone, Copy)]
@@ -37,24 +36,52 @@ pub enum Violation {
     Protocol,
 }
 
+fn speaks_diff<P>(session: Option<&Session<P>>) -> bool {
+    session.is_some_and(|session| matches!(session.speech, Speech::Diff(_)))
+}
+
 impl<P: Peer> Hub<P> {
     /// A client sent a text message. It is read from again once it was answered and took enough of what waits for it.
     pub fn text(&mut self, id: SessionId, text: &str, at: Moment) {
         if !self.is_open(id) {
             return;
         }
-        match parse(text) {
-            Ok(request) => self.grant(id.0, request, at),
-            Err(refusal) => self.refuse(id.0, &refusal.to_string(), at),
-        }
+        let speaks = self.sessions.get(id.0).and_then(|session| session.speech.dialect());
+        self.spoken(id.0, parse(text, speaks), at);
         self.hold(id);
     }
 
     /// A client sent a binary message.
     pub fn binary(&mut self, id: SessionId, at: Moment) {
         if self.is_open(id) {
-            self.refuse(id.0, &Refusal::Binary.to_string(), at);
+            let speaks = self.sessions.get(id.0).and_then(|session| session.speech.dialect());
+            self.spoken(id.0, binary(speaks), at);
             self.hold(id);
+        }
+    }
+
+    /// The first message that is understood decides what a connection speaks.
+    fn spoken(&mut self, index: SessionIndex, spoken: Spoken, at: Moment) {
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        match spoken {
+            Spoken::Action(Err(refusal)) => self.refuse(index, &refusal.to_string(), at),
+            Spoken::Action(Ok(request)) => {
+                if session.speech.dialect().is_none() {
+                    session.speech = Speech::Action { events: false };
+                }
+                self.grant(index, request, at);
+            }
+            Spoken::Diff(outcome) => {
+                if session.speech.dialect().is_none() {
+                    let name = u64::try_from(at.unix_ms).unwrap_or_default();
+                    session.speech = Speech::Diff(Box::new(DiffSession::new(name)));
+                    self.tell_outages(index);
+                }
+                match outcome {
+                    Ok(request) => self.grant_diff(index, request, at.now),
+                    Err(refusal) => self.refuse_diff(index, &refusal.to_string()),
+                }
+            }
         }
     }
 
@@ -81,7 +108,11 @@ impl<P: Peer> Hub<P> {
                 let message = format!(
                     "the message is longer than {MESSAGE_BYTES_MAX} bytes; split the request; the connection is closed"
                 );
-                self.refuse(id.0, &message, at);
+                if speaks_diff(self.sessions.get(id.0)) {
+                    self.refuse_diff(id.0, &message);
+                } else {
+                    self.refuse(id.0, &message, at);
+                }
                 (CloseCode::MessageTooLong, "message too long")
             }
             Violation::NotUtf8 => (CloseCode::InvalidText, "text is not UTF-8"),
@@ -111,8 +142,17 @@ impl<P: Peer> Hub<P> {
             Request::Subscribe(instruments) => self.subscribe(index, &instruments, at),
             Request::Unsubscribe(instruments) => self.unsubscribe(index, &instruments, at),
             Request::List => self.list(index, at),
+            Request::Events(enable) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.speech = Speech::Action { events: enable };
+                }
+                self.reply(index, &Reply::Events(enable), at);
+                if enable {
+                    self.tell_present(index, at);
+                }
+            }
             Request::Search(pattern) => {
-                let instruments = self.universe.search(&pattern);
+                let instruments = self.world.universe.search(&pattern);
                 let reply = Reply::Found { pattern: &pattern, instruments: &instruments };
                 self.reply(index, &reply, at);
             }
@@ -123,24 +163,23 @@ impl<P: Peer> Hub<P> {
         let mut distinct = Set::default();
         let instruments: Vec<InstrumentId> =
             instruments.iter().copied().filter(|instrument| distinct.insert(*instrument)).collect();
-        if let Err(message) = self.room_for(index, &instruments) {
+        if let Err(message) = self.room_for(index, &instruments, 0) {
             return self.refuse(index, &message, at);
         }
         let mut fresh = Vec::new();
         for instrument in &instruments {
-            let number = self.book.want(*instrument);
-            match self.interests.add(index, number) {
-                Added::Before => continue,
-                Added::First => self.demand.want(*instrument),
-                Added::Further => {}
-            }
-            fresh.push(number);
-            if self.book.latest(number).is_none() {
-                self.unseen.add(*instrument);
+            let (number, new) = self.want(index, *instrument);
+            if new {
+                fresh.push(number);
             }
         }
         self.reply(index, &Reply::Subscribed(instruments.len()), at);
         self.show_latest(index, &fresh, at.now);
+        let fresh: Vec<InstrumentId> =
+            fresh.iter().filter_map(|number| self.world.book.instrument(*number)).collect();
+        if let Some(stale) = self.stale_of(&fresh) {
+            self.tell(index, &stale, at);
+        }
     }
 
     /// Queues the latest ticks of what a client has just subscribed, behind the reply and before ticks to come. As bytes as
@@ -148,7 +187,7 @@ impl<P: Peer> Hub<P> {
     fn show_latest(&mut self, index: SessionIndex, fresh: &[InstrumentIndex], now: Instant) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         for number in fresh {
-            let Some(tick) = self.book.latest(*number) else { continue };
+            let Some(tick) = self.world.book.latest(*number) else { continue };
             let frame = &mut self.frame;
             let offered = session.outbox.offer(*number, now, move || {
                 frame.clear();
@@ -163,44 +202,12 @@ impl<P: Peer> Hub<P> {
         }
     }
 
-    /// Whether all of these may be subscribed, else why not.
-    fn room_for(&self, index: SessionIndex, instruments: &[InstrumentId]) -> Result<(), String> {
-        let is_new = |instrument: &&InstrumentId| {
-            self.book.find(instrument).is_none_or(|number| !self.interests.has(index, number))
-        };
-        let is_unwanted = |instrument: &&InstrumentId| {
-            let wanted = |number| !self.interests.sessions_of(number).is_empty();
-            !self.book.find(instrument).is_some_and(wanted)
-        };
-        let new = instruments.iter().filter(is_new).count();
-        let has = self.interests.count_of(index);
-        if has + new > SESSION_INSTRUMENTS_MAX {
-            return Err(format!(
-                "this session has {has} instruments and asks for {new} more; it may have {SESSION_INSTRUMENTS_MAX}: \
-                 unsubscribe some or open another session; nothing was changed"
-            ));
-        }
-        let unwanted = instruments.iter().filter(is_unwanted).count();
-        if self.demand.len() + unwanted > DEMAND_INSTRUMENTS_MAX
-            || self.interests.subscriptions() + new > SUBSCRIPTIONS_MAX
-        {
-            return Err(format!(
-                "the gateway's sessions together may have {DEMAND_INSTRUMENTS_MAX} instruments and \
-                 {SUBSCRIPTIONS_MAX} subscriptions, and {new} more exceed that: unsubscribe what is not needed; \
-                 nothing was changed"
-            ));
-        }
-        Ok(())
-    }
-
     fn unsubscribe(&mut self, index: SessionIndex, instruments: &[InstrumentId], at: Moment) {
         let mut ended = 0;
         for instrument in instruments {
-            let Some(number) = self.book.find(instrument) else { continue };
-            match self.interests.remove(index, number) {
-                Removed::NeverHad => continue,
-                Removed::Last => self.demand.release(*instrument, at.now),
-                Removed::NotLast => {}
+            let Some(number) = self.world.book.find(instrument) else { continue };
+            if !self.unwant(index, number, at.now) {
+                continue;
             }
             ended += 1;
             if let Some(session) = self.sessions.get_mut(index) {
@@ -211,7 +218,7 @@ impl<P: Peer> Hub<P> {
     }
 
     fn list(&mut self, index: SessionIndex, at: Moment) {
-        let universe = &self.universe;
+        let universe = &self.world.universe;
         let frame = self.list_reply.get_or_insert_with(|| {
             let mut frame = Vec::new();
             push_reply(&mut frame, &Reply::Instruments(&universe.all()));
@@ -222,7 +229,7 @@ impl<P: Peer> Hub<P> {
         }
     }
 
-    fn refuse(&mut self, index: SessionIndex, message: &str, at: Moment) {
+    pub(super) fn refuse(&mut self, index: SessionIndex, message: &str, at: Moment) {
         self.stats.bad_messages += 1;
         self.reply(index, &Reply::Refused { message, timestamp_ms: at.unix_ms }, at);
     }

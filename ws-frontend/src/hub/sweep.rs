@@ -1,21 +1,21 @@
 //! What the clock brings: pings, slow and silent clients, ends of lingers.
 
-use std::time::Instant;
-
-use super::{Hub, Peer, Queued, touch};
+use super::{Hub, Moment, Peer, Queued, touch};
 use crate::limits::ABSENCE_MIN;
 use crate::protocol::frame::{CloseCode, push_ping};
 use crate::session::Due;
 
 impl<P: Peer> Hub<P> {
     /// Does what is due.
-    pub fn sweep(&mut self, now: Instant) {
+    pub fn sweep(&mut self, at: Moment) {
+        let now = at.now;
+        self.tell_losses(at);
         let last = self.swept_at.replace(now);
         let was_absent = last.is_some_and(|at| now.saturating_duration_since(at) >= ABSENCE_MIN);
         for instrument in self.demand.expire(now) {
-            self.book.release(&instrument, now);
+            self.world.book.release(&instrument, now);
         }
-        self.book.tidy(now);
+        self.world.book.tidy(now);
         for index in self.sessions.indices() {
             let Some(session) = self.sessions.get_mut(index) else { continue };
             if was_absent {

@@ -1,5 +1,8 @@
 //! The whole hub with made-up connections.
 
+mod charts;
+mod diff;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -9,7 +12,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::Value;
 use shm_layout::clock::monotonic;
-use shm_layout::{Tick, TickFlags};
+use shm_layout::control::ListedFacts;
+use shm_layout::{Tick, TickFlags, TradingCalendar, product};
 
 use super::*;
 use crate::limits::*;
@@ -78,11 +82,16 @@ struct Stage {
     now: Instant,
 }
 
+/// Those that are built in.
+fn hours() -> TradingHours {
+    TradingHours::new(TradingCalendar::default())
+}
+
 const UNIX_MS: i64 = 1_701_394_215_500;
 
 impl Stage {
     fn new() -> Self {
-        Self { hub: Hub::new(), now: monotonic() }
+        Self { hub: Hub::new(hours()), now: monotonic() }
     }
 
     fn client(&mut self) -> (SessionId, Rc<Pipe>) {
@@ -107,6 +116,17 @@ impl Stage {
 
     fn say(&mut self, id: SessionId, text: &str) {
         self.hub.text(id, text, self.moment());
+        self.flush();
+    }
+
+    /// The coordinator lists these, ten units in a lot.
+    fn list(&mut self, ids: &[&str]) {
+        let listed = |id: &&str| ListedInstrument {
+            instrument: InstrumentId::parse(id).unwrap(),
+            exchange: product::exchange_of(id),
+            facts: ListedFacts { volume_multiple: Some(10), ..ListedFacts::default() },
+        };
+        self.hub.list_instruments(true, &ids.iter().map(listed).collect::<Vec<_>>());
         self.flush();
     }
 
@@ -139,7 +159,8 @@ impl Stage {
         let until = self.now + time;
         while self.now < until {
             self.now = until.min(self.now + SWEEP_EVERY);
-            self.hub.sweep(self.now);
+            let moment = self.moment();
+            self.hub.sweep(moment);
             self.flush();
         }
     }
@@ -450,8 +471,8 @@ fn clients_are_not_blamed_when_the_hub_itself_was_stopped() {
 fn a_client_that_does_not_take_its_replies_is_not_read_from() {
     let mut stage = Stage::new();
     let (id, pipe) = stage.client();
-    let ids = (0..40_000).map(|number| InstrumentId::parse(&format!("i{number}")).unwrap());
-    stage.hub.list_instruments(true, ids);
+    let ids: Vec<String> = (0..40_000).map(|number| format!("i{number}")).collect();
+    stage.list(&ids.iter().map(String::as_str).collect::<Vec<_>>());
     pipe.room.set(0);
     let mut asked = 0;
     while pipe.reading.replace(false) {
@@ -581,7 +602,7 @@ fn a_session_may_not_have_more_than_its_share() {
 fn what_ticks_is_listed_and_found() {
     let mut stage = Stage::new();
     let (id, pipe) = stage.client();
-    stage.hub.list_instruments(true, [InstrumentId::parse("rb2601").unwrap()]);
+    stage.list(&["rb2601"]);
     stage.say(id, r#"{"action":"list"}"#);
     stage.tick("RB2602", 1);
     stage.say(id, r#"{"action":"list_instruments"}"#);

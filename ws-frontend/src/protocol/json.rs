@@ -1,4 +1,4 @@
-//! What of a client's JSON a request can need, taken out in one pass without building the rest.
+//! What of a client's JSON a request of either dialect can need, taken out in one pass without building the rest.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,8 @@ use crate::limits::SESSION_INSTRUMENTS_MAX;
 
 /// A client's message.
 #[derive(Debug, PartialEq)]
-pub(super) enum Message<'a> {
+#[expect(clippy::large_enum_variant, reason = "it lives for one call, on the stack")]
+pub(in crate::protocol) enum Message<'a> {
     /// An object, and of its keys those that any request needs.
     Object(Keys<'a>),
     /// Something else; its kind.
@@ -19,32 +20,47 @@ pub(super) enum Message<'a> {
 
 /// The keys that any request needs, as far as they were there.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Keys<'a> {
-    pub(super) action: Option<Value<'a>>,
-    pub(super) instruments: Option<Value<'a>>,
-    pub(super) pattern: Option<Value<'a>>,
+pub(in crate::protocol) struct Keys<'a> {
+    pub(in crate::protocol) action: Option<Value<'a>>,
+    pub(in crate::protocol) instruments: Option<Value<'a>>,
+    pub(in crate::protocol) pattern: Option<Value<'a>>,
+    pub(in crate::protocol) enable: Option<Value<'a>>,
+    pub(in crate::protocol) aid: Option<Value<'a>>,
+    pub(in crate::protocol) ins_list: Option<Value<'a>>,
+    pub(in crate::protocol) query_id: Option<Value<'a>>,
+    pub(in crate::protocol) query: Option<Value<'a>>,
+    pub(in crate::protocol) variables: Option<serde_json::Value>,
+    pub(in crate::protocol) chart_id: Option<Value<'a>>,
+    pub(in crate::protocol) duration: Option<Value<'a>>,
+    pub(in crate::protocol) view_width: Option<Value<'a>>,
+    pub(in crate::protocol) left_kline_id: Option<Value<'a>>,
+    pub(in crate::protocol) focus_datetime: Option<Value<'a>>,
+    pub(in crate::protocol) focus_position: Option<Value<'a>>,
 }
 
 /// A value as far as requests tell them apart.
 #[derive(Debug, PartialEq)]
-pub(super) enum Value<'a> {
+pub(in crate::protocol) enum Value<'a> {
     Text(Cow<'a, str>),
     List(List<'a>),
+    Bool(bool),
+    /// A whole number that fits; written with a point it may be, too.
+    Whole(i64),
     /// Something else; its kind.
     Other(&'static str),
 }
 
 /// An array: its first items, and how many there were.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct List<'a> {
+pub(in crate::protocol) struct List<'a> {
     /// At most [`SESSION_INSTRUMENTS_MAX`]; a longer list is refused anyway. Ends with the first that is no text.
-    pub(super) items: Vec<Item<'a>>,
-    pub(super) length: usize,
+    pub(in crate::protocol) items: Vec<Item<'a>>,
+    pub(in crate::protocol) length: usize,
 }
 
 /// An item of an array.
 #[derive(Debug, PartialEq)]
-pub(super) enum Item<'a> {
+pub(in crate::protocol) enum Item<'a> {
     Text(Cow<'a, str>),
     /// Something else; its kind.
     Other(&'static str),
@@ -57,12 +73,23 @@ const BOOL: &str = "true or false";
 const NUMBER: &str = "a number";
 const TEXT: &str = "a string";
 
-/// The arms that every visitor below has in common: a scalar that is no text is told by its kind.
-macro_rules! scalars {
+/// The arms that the visitors below have in common.
+macro_rules! common {
     ($other:expr) => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("JSON")
         }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok($other(NULL))
+        }
+    };
+}
+
+/// Those of the visitors to which a scalar that is no text is told by its kind.
+macro_rules! scalars {
+    ($other:expr) => {
+        common!($other);
 
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
             Ok($other(BOOL))
@@ -78,10 +105,6 @@ macro_rules! scalars {
 
         fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
             Ok($other(NUMBER))
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($other(NULL))
         }
     };
 }
@@ -130,6 +153,18 @@ impl<'de> Visitor<'de> for MessageVisitor {
                 "action" => keys.action = Some(map.next_value()?),
                 "instruments" => keys.instruments = Some(map.next_value()?),
                 "pattern" => keys.pattern = Some(map.next_value()?),
+                "enable" => keys.enable = Some(map.next_value()?),
+                "aid" => keys.aid = Some(map.next_value()?),
+                "ins_list" => keys.ins_list = Some(map.next_value()?),
+                "query_id" => keys.query_id = Some(map.next_value()?),
+                "query" => keys.query = Some(map.next_value()?),
+                "variables" => keys.variables = Some(map.next_value()?),
+                "chart_id" => keys.chart_id = Some(map.next_value()?),
+                "duration" => keys.duration = Some(map.next_value()?),
+                "view_width" => keys.view_width = Some(map.next_value()?),
+                "left_kline_id" => keys.left_kline_id = Some(map.next_value()?),
+                "focus_datetime" => keys.focus_datetime = Some(map.next_value()?),
+                "focus_position" => keys.focus_position = Some(map.next_value()?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -153,6 +188,19 @@ impl<'de> Deserialize<'de> for Key<'de> {
 
 // === impl Value ===
 
+impl Value<'_> {
+    /// What it is, for a message that says what it should be.
+    pub(in crate::protocol) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => TEXT,
+            Self::List(_) => ARRAY,
+            Self::Bool(_) => BOOL,
+            Self::Whole(_) => NUMBER,
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
@@ -164,7 +212,27 @@ struct ValueVisitor;
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value<'de>;
 
-    scalars!(Value::Other);
+    common!(Value::Other);
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Value::Whole(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(i64::try_from(number).map_or(Value::Other(NUMBER), Value::Whole))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        /// Beyond it a double does not tell whole numbers apart.
+        const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+        let whole = number.fract() == 0.0 && number.abs() <= EXACT_MAX;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+        Ok(if whole { Value::Whole(number as i64) } else { Value::Other(NUMBER) })
+    }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
         Ok(Value::Text(Cow::Borrowed(text)))

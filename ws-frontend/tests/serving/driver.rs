@@ -4,13 +4,26 @@ use std::rc::Rc;
 
 use qamd_ws_frontend::bell::Bell;
 use qamd_ws_frontend::driver::{Channels, Driver, DriverError, Task};
+use qamd_ws_frontend::hub::Hub;
 use qamd_ws_frontend::latest_ticks::LatestTicks;
 use qamd_ws_frontend::listener::TurnedAway;
-use shm_layout::Tick;
 use shm_layout::ring::{Drained, RingError, TickSource, WakeReader, remove_remains};
+use shm_layout::{FleetPaths, Tick, TradingCalendar, TradingHours};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::stage::{fresh_paths, within};
+
+/// The driver over a ring without ticks.
+fn driver(
+    paths: &FleetPaths,
+    bell: Bell,
+    channels: Channels,
+    listener: &JoinHandle<()>,
+) -> Driver<Empty> {
+    let hub = Hub::new(TradingHours::new(TradingCalendar::default()));
+    Driver::new(Empty, LatestTicks::of(paths), bell, channels, listener.abort_handle(), hub)
+}
 
 /// A ring without ticks.
 struct Empty;
@@ -34,11 +47,20 @@ async fn outcome_without(gone: Task, while_asleep: bool) -> Result<(), DriverErr
     let (to_coordinator, _outgoing) = mpsc::channel(1);
     let (ring_stop, stop) = mpsc::channel(1);
     let turned_away = Rc::new(TurnedAway::default());
-    let channels = Channels { inputs, from_coordinator, to_coordinator, stop, turned_away };
+    let (to_catalog, _asked) = mpsc::channel(1);
+    let (answers, from_catalog) = mpsc::channel(1);
+    let channels = Channels {
+        inputs,
+        from_coordinator,
+        to_coordinator,
+        stop,
+        to_catalog,
+        from_catalog,
+        turned_away,
+    };
     let listener = tokio::spawn(std::future::pending::<()>());
-    let driver =
-        Driver::new(Empty, LatestTicks::of(&paths), bell, channels, listener.abort_handle());
-    let mut ends = (Some(to_hub), Some(from_control), Some(ring_stop));
+    let driver = driver(&paths, bell, channels, &listener);
+    let mut ends = (Some(to_hub), Some(from_control), Some(ring_stop), Some(answers));
     let dies = async {
         if while_asleep {
             tokio::task::yield_now().await;
@@ -47,6 +69,7 @@ async fn outcome_without(gone: Task, while_asleep: bool) -> Result<(), DriverErr
             Task::Listener => drop(ends.0.take()),
             Task::ControlConnection => drop(ends.1.take()),
             Task::Signals => drop(ends.2.take()),
+            Task::Catalog => drop(ends.3.take()),
         }
     };
     let (outcome, ()) = if while_asleep {
@@ -63,7 +86,7 @@ async fn outcome_without(gone: Task, while_asleep: bool) -> Result<(), DriverErr
 
 #[tokio::test]
 async fn a_task_that_is_gone_ends_the_driver_with_its_name() {
-    for task in [Task::Listener, Task::ControlConnection, Task::Signals] {
+    for task in [Task::Listener, Task::ControlConnection, Task::Signals, Task::Catalog] {
         for while_asleep in [false, true] {
             let outcome = outcome_without(task, while_asleep).await;
             let Err(DriverError::TaskGone(named)) = outcome else { panic!("{outcome:?}") };
@@ -81,10 +104,19 @@ async fn a_listener_that_is_gone_is_noticed_though_its_channel_stays_open() {
     let (to_coordinator, _outgoing) = mpsc::channel(1);
     let (_signals, stop) = mpsc::channel(1);
     let turned_away = Rc::new(TurnedAway::default());
-    let channels = Channels { inputs, from_coordinator, to_coordinator, stop, turned_away };
+    let (to_catalog, _asked) = mpsc::channel(1);
+    let (_answers, from_catalog) = mpsc::channel(1);
+    let channels = Channels {
+        inputs,
+        from_coordinator,
+        to_coordinator,
+        stop,
+        to_catalog,
+        from_catalog,
+        turned_away,
+    };
     let listener = tokio::spawn(std::future::pending::<()>());
-    let driver =
-        Driver::new(Empty, LatestTicks::of(&paths), bell, channels, listener.abort_handle());
+    let driver = driver(&paths, bell, channels, &listener);
     listener.abort();
     let outcome = within("the driver's end", driver.run()).await;
     assert!(matches!(outcome, Err(DriverError::TaskGone(Task::Listener))), "{outcome:?}");
@@ -101,10 +133,19 @@ async fn told_to_stop_it_stops_though_who_told_it_is_gone() {
     let (to_coordinator, _outgoing) = mpsc::channel(1);
     let (ring_stop, stop) = mpsc::channel(1);
     let turned_away = Rc::new(TurnedAway::default());
-    let channels = Channels { inputs, from_coordinator, to_coordinator, stop, turned_away };
+    let (to_catalog, _asked) = mpsc::channel(1);
+    let (_answers, from_catalog) = mpsc::channel(1);
+    let channels = Channels {
+        inputs,
+        from_coordinator,
+        to_coordinator,
+        stop,
+        to_catalog,
+        from_catalog,
+        turned_away,
+    };
     let listener = tokio::spawn(std::future::pending::<()>());
-    let driver =
-        Driver::new(Empty, LatestTicks::of(&paths), bell, channels, listener.abort_handle());
+    let driver = driver(&paths, bell, channels, &listener);
     ring_stop.send(()).await.unwrap();
     drop(ring_stop);
     within("the driver's end", driver.run()).await.unwrap();

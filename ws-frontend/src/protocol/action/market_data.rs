@@ -1,20 +1,13 @@
 //! From a tick to a text frame. Numbers stand as the exchange sent them, in the fewest digits that read back to the same
 //! number; what has no value is null.
 
-use shm_layout::{Level, NO_TIME, Tick, price_of};
+use shm_layout::{NO_TIME, Tick};
 
 use crate::protocol::frame::push_text;
+use crate::protocol::numbers::{push, push_int, push_price_or_null};
+use crate::protocol::quote_fields::{QUOTE_FIELDS, RawValue};
 
 const NANOSECONDS_PER_MILLISECOND: i64 = 1_000_000;
-
-/// Each level's keys, with what stands before them.
-const LEVEL_KEYS: [[&str; 4]; 5] = [
-    [",\"bid_price1\":", ",\"bid_volume1\":", ",\"ask_price1\":", ",\"ask_volume1\":"],
-    [",\"bid_price2\":", ",\"bid_volume2\":", ",\"ask_price2\":", ",\"ask_volume2\":"],
-    [",\"bid_price3\":", ",\"bid_volume3\":", ",\"ask_price3\":", ",\"ask_volume3\":"],
-    [",\"bid_price4\":", ",\"bid_volume4\":", ",\"ask_price4\":", ",\"ask_volume4\":"],
-    [",\"bid_price5\":", ",\"bid_volume5\":", ",\"ask_price5\":", ",\"ask_volume5\":"],
-];
 
 /// Appends a tick as one WebSocket text frame. `false`, and nothing is appended, when its instrument id is none.
 pub fn push_market_data(out: &mut Vec<u8>, tick: &Tick) -> bool {
@@ -25,57 +18,21 @@ pub fn push_market_data(out: &mut Vec<u8>, tick: &Tick) -> bool {
         push(out, "\"");
         push_raw(out, ",\"trading_day\":", &tick.raw_trading_day);
         push_raw(out, ",\"update_time\":", &tick.raw_update_time);
-        push_int(out, ",\"update_millisec\":", tick.update_millisec);
-        push_price(out, ",\"last_price\":", tick.last_price);
-        push_price(out, ",\"pre_settlement_price\":", tick.pre_settlement_price);
-        push_price(out, ",\"pre_close_price\":", tick.pre_close_price);
-        push_price(out, ",\"pre_open_interest\":", tick.pre_open_interest);
-        push_price(out, ",\"open_price\":", tick.open_price);
-        push_price(out, ",\"highest_price\":", tick.highest_price);
-        push_price(out, ",\"lowest_price\":", tick.lowest_price);
-        push_int(out, ",\"volume\":", tick.volume);
-        push_price(out, ",\"turnover\":", tick.turnover);
-        push_price(out, ",\"open_interest\":", tick.open_interest);
-        push_price(out, ",\"close_price\":", tick.close_price);
-        push_price(out, ",\"settlement_price\":", tick.settlement_price);
-        push_price(out, ",\"upper_limit_price\":", tick.upper_limit_price);
-        push_price(out, ",\"lower_limit_price\":", tick.lower_limit_price);
-        push_price(out, ",\"pre_delta\":", tick.pre_delta);
-        push_price(out, ",\"curr_delta\":", tick.curr_delta);
-        for (level, keys) in tick.levels.iter().zip(&LEVEL_KEYS) {
-            push_level(out, level, keys);
+        push(out, ",\"update_millisec\":");
+        push_int(out, tick.update_millisec);
+        for field in &QUOTE_FIELDS {
+            push(out, field.action);
+            match field.read.raw(tick) {
+                RawValue::Number(number) => push_price_or_null(out, number),
+                RawValue::Whole(whole) => push_int(out, whole),
+            }
         }
-        push_price(out, ",\"average_price\":", tick.average_price);
         push_raw(out, ",\"action_day\":", &tick.raw_action_day);
         push_timestamp(out, tick.exchange_time_ns);
         push_exchange(out, tick);
         push(out, "}");
     });
     true
-}
-
-fn push(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn push_level(out: &mut Vec<u8>, level: &Level, keys: &[&str; 4]) {
-    push_price(out, keys[0], level.bid_price);
-    push_int(out, keys[1], level.bid_volume);
-    push_price(out, keys[2], level.ask_price);
-    push_int(out, keys[3], level.ask_volume);
-}
-
-fn push_price(out: &mut Vec<u8>, key: &str, raw: f64) {
-    push(out, key);
-    match price_of(raw) {
-        Some(price) => push(out, zmij::Buffer::new().format_finite(price)),
-        None => push(out, "null"),
-    }
-}
-
-fn push_int(out: &mut Vec<u8>, key: &str, number: i32) {
-    push(out, key);
-    push(out, itoa::Buffer::new().format(number));
 }
 
 /// A text as the exchange sent it, up to its first zero; null when it is empty or cannot stand in JSON as it is.
@@ -99,7 +56,7 @@ fn push_timestamp(out: &mut Vec<u8>, exchange_time_ns: i64) {
         push(out, "null");
     } else {
         let milliseconds = exchange_time_ns.div_euclid(NANOSECONDS_PER_MILLISECOND);
-        push(out, itoa::Buffer::new().format(milliseconds));
+        push_int(out, milliseconds);
     }
 }
 
@@ -120,7 +77,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
-    use shm_layout::{ExchangeId, InstrumentId};
+    use shm_layout::{ExchangeId, InstrumentId, Level, price_of};
 
     fn payload(tick: &Tick) -> String {
         let mut out = Vec::new();

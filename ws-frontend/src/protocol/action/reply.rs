@@ -2,8 +2,35 @@
 
 use shm_layout::InstrumentId;
 
-use crate::protocol::Reply;
 use crate::protocol::frame::push_text;
+use crate::protocol::numbers::{push, push_string};
+
+/// What a client is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// So many different instruments of the request are subscribed now.
+    Subscribed(usize),
+    /// So many different instruments of the request were subscribed and are no longer.
+    Unsubscribed(usize),
+    /// All instruments, sorted.
+    Instruments(&'a [InstrumentId]),
+    /// The instruments whose id holds the pattern, sorted.
+    Found {
+        /// As the client sent it.
+        pattern: &'a str,
+        /// The instruments.
+        instruments: &'a [InstrumentId],
+    },
+    /// Events are told from now on, or no longer.
+    Events(bool),
+    /// The request was not understood or not granted; nothing was changed.
+    Refused {
+        /// What was wrong, and what to do about it.
+        message: &'a str,
+        /// When, milliseconds since 1970-01-01 UTC.
+        timestamp_ms: i64,
+    },
+}
 
 /// Appends a reply as one WebSocket text frame.
 pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
@@ -46,6 +73,10 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
             push_count(out, instruments.len());
             push(out, "}");
         }
+        Reply::Events(enabled) => {
+            push(out, "{\"type\":\"events_response\",\"status\":\"success\",\"enabled\":");
+            push(out, if *enabled { "true}" } else { "false}" });
+        }
         Reply::Refused { message, timestamp_ms } => {
             push(out, "{\"type\":\"error\",\"message\":");
             push_string(out, message);
@@ -54,10 +85,6 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
             push(out, "}");
         }
     });
-}
-
-fn push(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(text.as_bytes());
 }
 
 fn push_count(out: &mut Vec<u8>, count: usize) {
@@ -73,15 +100,6 @@ fn push_ids(out: &mut Vec<u8>, instruments: &[InstrumentId]) {
         out.push(b'"');
     }
     out.push(b']');
-}
-
-fn push_string(out: &mut Vec<u8>, text: &str) {
-    let start = out.len();
-    if serde_json::to_writer(&mut *out, text).is_err() {
-        // Writing a text into memory does not fail; if it ever did, the JSON stays whole.
-        out.truncate(start);
-        push(out, "\"\"");
-    }
 }
 
 #[cfg(test)]
@@ -122,6 +140,10 @@ mod tests {
             (
                 Reply::Found { pattern: "r\"b\n", instruments: &ids[..1] },
                 r#"{"type":"search_result","pattern":"r\"b\n","instruments":["rb2501"],"match_count":1,"count":1}"#,
+            ),
+            (
+                Reply::Events(true),
+                r#"{"type":"events_response","status":"success","enabled":true}"#,
             ),
             (
                 Reply::Refused { message: "no \"action\"", timestamp_ms: 1_701_394_215_500 },

@@ -4,9 +4,24 @@ use std::borrow::Cow;
 
 use shm_layout::{ExchangeId, InstrumentId, InstrumentIdError, QualifiedId, product};
 
-use super::json::{Item, Keys, Message, Value};
-use crate::limits::{ECHO_CHARS_MAX, SESSION_INSTRUMENTS_MAX};
-use crate::protocol::Request;
+use crate::limits::SESSION_INSTRUMENTS_MAX;
+use crate::protocol::json::{Item, Keys, Value};
+use crate::protocol::shortened;
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Send the ticks of these from now on, and the latest known one of each at once.
+    Subscribe(Vec<InstrumentId>),
+    /// Send the ticks of these no longer.
+    Unsubscribe(Vec<InstrumentId>),
+    /// Which instruments are there?
+    List,
+    /// Which instruments have this in their id, ignoring case?
+    Search(String),
+    /// Tell what happens to the fleet, or tell it no longer.
+    Events(bool),
+}
 
 /// Why a message was not understood. Each says what is accepted instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,15 +42,15 @@ pub enum Refusal {
     )]
     NotAnObject(&'static str),
     /// No action.
-    #[error("the message has no \"action\"; use subscribe, unsubscribe, list or search")]
+    #[error("the message has no \"action\"; use subscribe, unsubscribe, list, search or events")]
     NoAction,
     /// The action is no text.
     #[error(
-        "\"action\" is {0}; it must be one of the strings subscribe, unsubscribe, list, search"
+        "\"action\" is {0}; it must be one of the strings subscribe, unsubscribe, list, search, events"
     )]
     ActionNotText(&'static str),
     /// An action that does not exist.
-    #[error("unknown action {0:?}; use subscribe, unsubscribe, list or search")]
+    #[error("unknown action {0:?}; use subscribe, unsubscribe, list, search or events")]
     UnknownAction(String),
     /// No instruments.
     #[error("{0} needs \"instruments\", an array of ids such as [\"rb2601\",\"DCE.i2601\"]")]
@@ -92,48 +107,50 @@ pub enum Refusal {
     /// The pattern is no text.
     #[error("\"pattern\" is {0}; it must be a string such as \"rb\"")]
     PatternNotText(&'static str),
+    /// Whether events are wanted is missing or no truth value.
+    #[error("events needs \"enable\", which must be true or false; it is {0}")]
+    EnableNotBool(&'static str),
+    /// A message of the other dialect.
+    #[error(
+        "the message has an \"aid\", but this connection began with an \"action\": the first message decides which of the two protocols a connection speaks; open another connection"
+    )]
+    OtherDialect,
 }
 
-/// Reads a client's text.
-///
-/// # Errors
-/// [`Refusal`] says what was wrong; the message of it is for the client.
-pub fn parse(text: &str) -> Result<Request, Refusal> {
-    let keys = match serde_json::from_str(text) {
-        Ok(Message::Object(keys)) => keys,
-        Ok(Message::Other(kind)) => return Err(Refusal::NotAnObject(kind)),
-        Err(error) => return Err(Refusal::NotJson(error.to_string())),
-    };
-    let Keys { action, instruments, pattern } = keys;
+/// Reads what a client's JSON object says.
+pub(in crate::protocol) fn request(keys: Keys<'_>) -> Result<Request, Refusal> {
+    let Keys { action, instruments, pattern, enable, .. } = keys;
     match action {
         None => Err(Refusal::NoAction),
-        Some(Value::List(_)) => Err(Refusal::ActionNotText("an array")),
-        Some(Value::Other(kind)) => Err(Refusal::ActionNotText(kind)),
         Some(Value::Text(action)) => match &*action {
             "subscribe" => Ok(Request::Subscribe(ids(instruments, "subscribe")?)),
             "unsubscribe" => Ok(Request::Unsubscribe(ids(instruments, "unsubscribe")?)),
             "list" | "list_instruments" => Ok(Request::List),
             "search" | "search_instruments" => search(pattern),
+            "events" => match enable {
+                Some(Value::Bool(enable)) => Ok(Request::Events(enable)),
+                Some(other) => Err(Refusal::EnableNotBool(other.kind())),
+                None => Err(Refusal::EnableNotBool("missing")),
+            },
             unknown => Err(Refusal::UnknownAction(shortened(unknown))),
         },
+        Some(other) => Err(Refusal::ActionNotText(other.kind())),
     }
 }
 
 fn search(pattern: Option<Value<'_>>) -> Result<Request, Refusal> {
     match pattern {
         None => Err(Refusal::NoPattern),
-        Some(Value::List(_)) => Err(Refusal::PatternNotText("an array")),
-        Some(Value::Other(kind)) => Err(Refusal::PatternNotText(kind)),
         Some(Value::Text(pattern)) => Ok(Request::Search(pattern.into_owned())),
+        Some(other) => Err(Refusal::PatternNotText(other.kind())),
     }
 }
 
 fn ids(instruments: Option<Value<'_>>, action: &'static str) -> Result<Vec<InstrumentId>, Refusal> {
     let list = match instruments {
         None => return Err(Refusal::NoInstruments(action)),
-        Some(Value::Text(_)) => return Err(Refusal::InstrumentsNotAList("a string")),
-        Some(Value::Other(kind)) => return Err(Refusal::InstrumentsNotAList(kind)),
         Some(Value::List(list)) => list,
+        Some(other) => return Err(Refusal::InstrumentsNotAList(other.kind())),
     };
     let ids: Vec<InstrumentId> = (1..).zip(list.items).map(id).collect::<Result<_, _>>()?;
     if list.length > SESSION_INSTRUMENTS_MAX {
@@ -173,19 +190,19 @@ const fn broken_rule(error: &InstrumentIdError) -> &'static str {
     }
 }
 
-/// The first characters of a client's own text.
-fn shortened(text: &str) -> String {
-    let mut shown: String = text.chars().take(ECHO_CHARS_MAX).collect();
-    if shown.len() < text.len() {
-        shown.push_str("...");
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Spoken, parse as spoken};
     use proptest::prelude::*;
+
+    /// As the first message of a connection, taken for one of this dialect.
+    fn parse(text: &str) -> Result<Request, Refusal> {
+        match spoken(text, None) {
+            Spoken::Action(outcome) => outcome,
+            Spoken::Diff(outcome) => panic!("{outcome:?}"),
+        }
+    }
 
     fn names(request: &Request) -> Vec<&str> {
         match request {
@@ -218,6 +235,10 @@ mod tests {
         }
         assert_eq!(parse(r#"{"action":"\u006cist"}"#), Ok(Request::List));
         assert_eq!(parse(r#"{"action":1,"action":"list"}"#), Ok(Request::List));
+        for enable in [true, false] {
+            let text = format!(r#"{{"action":"events","enable":{enable}}}"#);
+            assert_eq!(parse(&text), Ok(Request::Events(enable)));
+        }
     }
 
     #[test]
@@ -232,7 +253,7 @@ mod tests {
             ("null", "the message is null; send an object"),
             ("true", "the message is true or false; send an object"),
             (r#""list""#, "the message is a string; send an object"),
-            ("{}", "no \"action\"; use subscribe, unsubscribe, list or search"),
+            ("{}", "no \"action\"; use subscribe, unsubscribe, list, search or events"),
             (r#"{"action":null}"#, "\"action\" is null"),
             (r#"{"action":["list"]}"#, "\"action\" is an array"),
             (r#"{"action":{"a":{"b":1}}}"#, "\"action\" is an object"),

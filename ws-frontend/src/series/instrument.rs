@@ -1,0 +1,185 @@
+//! What is known of one instrument between its ticks: its hours, its volume so far, where its series stand (pure).
+
+use shm_layout::trading_hours::Relation;
+use shm_layout::{
+    Date, HoursClass, InstrumentId, NO_TIME, Tick, TradingHours, TradingSession, price_of,
+};
+
+use super::bar::{Bar, Part};
+use super::bar_duration::{BarDuration, SECOND_NS};
+use super::tick_row::TickRow;
+
+/// An instrument that ticked, or that somebody has a series of.
+#[derive(Debug)]
+pub(super) struct Instrument {
+    pub(super) id: InstrumentId,
+    class: HoursClass,
+    /// The session of the tick before, in nanoseconds: that of most ticks.
+    session: SessionNs,
+    /// False before the first tick.
+    pub(super) has_ticked: bool,
+    /// Lots traded by the latest tick.
+    volume: i32,
+    /// The trading day of the latest tick; 0 when unknown.
+    trading_day: u32,
+    /// The exchange's time of the latest tick of that day.
+    time_ns: i64,
+    /// Places of its living series.
+    pub(super) series: Vec<u32>,
+    /// Where series that were closed ended, the longest ago first.
+    pub(super) ended: Vec<(BarDuration, Ended)>,
+}
+
+/// The last bar of a series that was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) datetime_ns: i64,
+    pub(super) id: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SessionNs {
+    began: i64,
+    ends: i64,
+}
+
+const MS_NS: i64 = 1_000_000;
+/// Times from 1970 to 2199 can be; others are the fault of whoever sent them.
+const TIME_MAX_NS: i64 = 7_258_000_000 * SECOND_NS;
+
+// === impl Instrument ===
+
+impl Instrument {
+    pub(super) fn new(id: InstrumentId, hours: &TradingHours) -> Self {
+        Self {
+            id,
+            class: hours.class_of(&id),
+            session: SessionNs { began: 0, ends: 0 },
+            has_ticked: false,
+            volume: 0,
+            trading_day: 0,
+            time_ns: 0,
+            series: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Takes a tick: what will be kept of it.
+    pub(super) fn take(&mut self, hours: &TradingHours, tick: &Tick) -> TickRow {
+        let time_ns = tick.exchange_time_ns;
+        let is_timed = (0..TIME_MAX_NS).contains(&time_ns);
+        let trading_day = match tick.trading_day {
+            0 => self.derived_trading_day(hours, is_timed.then_some(time_ns)),
+            day => day,
+        };
+        TickRow {
+            datetime_ns: if time_ns == NO_TIME { tick.receive_time_ns } else { time_ns },
+            last_price: tick.last_price,
+            average_price: tick.average_price,
+            highest: tick.highest_price,
+            lowest: tick.lowest_price,
+            turnover: tick.turnover,
+            open_interest: tick.open_interest,
+            levels: tick.levels,
+            volume: tick.volume,
+            trading_day,
+            gained: self.gain(trading_day, is_timed.then_some(time_ns), tick.volume),
+            is_timed,
+        }
+    }
+
+    /// What a kept tick brings to bars; `None` when it has no price, no time, or comes at a time of no session.
+    pub(super) fn part_of(&mut self, hours: &TradingHours, row: &TickRow) -> Option<Part> {
+        let price = price_of(row.last_price)?;
+        if !row.is_timed {
+            return None;
+        }
+        let (time_ns, began_ns) = self.in_session(hours, row.datetime_ns)?;
+        let bar = Bar {
+            datetime_ns: time_ns,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: i64::from(row.gained),
+            open_oi: row.open_interest,
+            close_oi: row.open_interest,
+            trading_day: row.trading_day,
+        };
+        Some(Part { bar, began_ns })
+    }
+
+    /// What a minute bar brings to longer ones.
+    pub(super) fn part_of_minute(&mut self, hours: &TradingHours, minute: &Bar) -> Option<Part> {
+        let (_, began_ns) = self.in_session(hours, minute.datetime_ns)?;
+        Some(Part { bar: *minute, began_ns })
+    }
+
+    /// Where the last series of this duration ended.
+    pub(super) fn ended(&self, duration: BarDuration) -> Option<Ended> {
+        self.ended.iter().find(|(of, _)| *of == duration).map(|(_, ended)| *ended)
+    }
+
+    /// Remembers where a series ended; of the durations beyond `each_max` the one that ended first is forgotten.
+    pub(super) fn remember(&mut self, duration: BarDuration, ended: Ended, each_max: usize) {
+        self.ended.retain(|(of, _)| *of != duration);
+        if self.ended.len() >= each_max && !self.ended.is_empty() {
+            self.ended.remove(0);
+        }
+        self.ended.push((duration, ended));
+    }
+
+    /// A moment moved into the session it belongs to, and when that began; `None` when it belongs to none.
+    fn in_session(&mut self, hours: &TradingHours, time_ns: i64) -> Option<(i64, i64)> {
+        if (self.session.began..self.session.ends).contains(&time_ns) {
+            return Some((time_ns, self.session.began));
+        }
+        let around = hours.nearest(self.class, time_ns.div_euclid(MS_NS))?;
+        let session = SessionNs::of(around.session);
+        Some(match around.relation {
+            Relation::Before => (session.began, session.began),
+            Relation::After => (session.ends - 1, session.began),
+            Relation::Within => {
+                self.session = session;
+                (time_ns, session.began)
+            }
+        })
+    }
+
+    /// The trading day of a tick that does not say: its session's, else that of the tick before.
+    fn derived_trading_day(&self, hours: &TradingHours, time_ns: Option<i64>) -> u32 {
+        let around = time_ns.and_then(|time| hours.nearest(self.class, time.div_euclid(MS_NS)));
+        let day = around.and_then(|around| hours.trading_day_of(around.session));
+        day.map_or(self.trading_day, Date::yyyymmdd)
+    }
+
+    /// Lots traded since the latest tick, by this one. What is older than the latest says nothing of that.
+    fn gain(&mut self, trading_day: u32, time_ns: Option<i64>, volume: i32) -> i32 {
+        let is_new_day = trading_day > self.trading_day && self.trading_day != 0;
+        let is_older = !is_new_day && time_ns.is_some_and(|time| time < self.time_ns);
+        if self.has_ticked && (trading_day < self.trading_day || is_older) {
+            return 0;
+        }
+        let base = match (self.has_ticked, is_new_day) {
+            (false, _) => volume,
+            (true, true) => 0,
+            (true, false) => self.volume,
+        };
+        self.has_ticked = true;
+        self.volume = volume;
+        self.trading_day = trading_day;
+        self.time_ns = time_ns.unwrap_or(if is_new_day { 0 } else { self.time_ns });
+        volume.saturating_sub(base).max(0)
+    }
+}
+
+// === impl SessionNs ===
+
+impl SessionNs {
+    fn of(session: TradingSession) -> Self {
+        Self {
+            began: session.began_ms.saturating_mul(MS_NS),
+            ends: session.ends_ms.saturating_mul(MS_NS),
+        }
+    }
+}

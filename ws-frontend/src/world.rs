@@ -1,0 +1,87 @@
+//! What is known of instruments, and what of it clients are told: everything that sessions share (pure).
+
+use shm_layout::{ExchangeId, InstrumentId, TradingHours};
+
+use crate::diff_session::Listed;
+use crate::protocol::quote_fields::Terms;
+use crate::quote_book::{InstrumentIndex, QuoteBook};
+use crate::quote_faces::QuoteFaces;
+use crate::series::{SeriesBook, SeriesId};
+use crate::series_rows::SeriesRows;
+use crate::universe::{Known, Universe};
+
+/// What all sessions share.
+#[derive(Debug)]
+pub struct World {
+    /// The latest ticks.
+    pub book: QuoteBook,
+    /// Which instruments there are.
+    pub universe: Universe,
+    /// The quotes that DIFF clients have.
+    pub faces: QuoteFaces,
+    /// The ticks that came, and bars of them.
+    pub series: SeriesBook,
+    /// What DIFF clients are told of those.
+    pub rows: SeriesRows,
+}
+
+// === impl World ===
+
+impl World {
+    /// One in which nothing is known but when products trade.
+    #[must_use]
+    pub fn new(hours: TradingHours) -> Self {
+        Self {
+            book: QuoteBook::default(),
+            universe: Universe::default(),
+            faces: QuoteFaces::default(),
+            series: SeriesBook::new(hours),
+            rows: SeriesRows::default(),
+        }
+    }
+
+    /// Opens the face of a listed instrument if that exists: it is listed as traded where the symbol says, or it ticks there.
+    pub fn open_face(&mut self, instrument: InstrumentIndex, listed: &Listed) -> bool {
+        let exists = self.exchange_of(instrument) == Some(listed.exchange);
+        if exists {
+            let terms = self.terms(instrument, listed.exchange);
+            let latest = self.book.latest(instrument);
+            self.faces.open(instrument, &listed.symbol, terms, latest);
+        }
+        exists
+    }
+
+    /// More is known of instruments than was.
+    pub fn refresh_terms(&mut self) {
+        let (book, universe) = (&self.book, &self.universe);
+        self.faces.refresh_terms(|instrument, before| {
+            let known = book.instrument(instrument).and_then(|id| universe.get(&id));
+            Terms { volume_multiple: known.and_then(|known| known.volume_multiple), ..before }
+        });
+    }
+
+    /// Where an instrument is traded; `None` for one that nobody lists and that was never seen.
+    #[must_use]
+    pub fn exchange_of(&self, instrument: InstrumentIndex) -> Option<ExchangeId> {
+        let known = self.known(instrument).map(|known| known.exchange);
+        let seen = || self.book.latest(instrument).map(shm_layout::Tick::exchange);
+        known.filter(|exchange| !exchange.is_unknown()).or_else(seen)
+    }
+
+    /// How the numbers of an instrument of this exchange are to be read.
+    #[must_use]
+    pub fn terms(&self, instrument: InstrumentIndex, exchange: ExchangeId) -> Terms {
+        Terms::new(exchange, self.known(instrument).and_then(|known| known.volume_multiple))
+    }
+
+    /// Gives back one opening of a series.
+    pub fn close_series(&mut self, series: SeriesId) {
+        self.series.close(series);
+        self.rows.forget(series);
+    }
+
+    fn known(&self, instrument: InstrumentIndex) -> Option<&Known> {
+        let id: InstrumentId = self.book.instrument(instrument)?;
+        self.universe.get(&id)
+    }
+}
