@@ -155,6 +155,7 @@ pub(crate) fn status() -> FleetStatus {
             restarts: 0,
             stats: FrontendStats {
                 sessions: 2,
+                diff_sessions: 1,
                 ticks: 1000,
                 ring_lost: 7,
                 overrun: 12,

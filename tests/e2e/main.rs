@@ -7,6 +7,8 @@ mod command_line;
 mod control_channel;
 mod demand;
 mod demo;
+mod diff;
+mod events;
 mod failover;
 mod first_tick;
 mod front;

@@ -16,6 +16,9 @@ pub(super) const OF_A_FRONTEND: &[Metric<FrontendStatus>] = &[
         |f| f.restarts as f64,
     ),
     gauge("qamd_frontend_sessions", "Sessions open.", |f| f64::from(f.stats.sessions)),
+    gauge("qamd_frontend_diff_sessions", "Of the sessions open, those that speak DIFF.", |f| {
+        f64::from(f.stats.diff_sessions)
+    }),
     counter("qamd_frontend_sessions_opened_total", "Sessions ever opened.", |f| {
         f.stats.sessions_opened as f64
     }),
@@ -46,6 +49,23 @@ pub(super) const OF_A_FRONTEND: &[Metric<FrontendStatus>] = &[
         "qamd_frontend_overrun_total",
         "Ticks merged for clients that kept up, because ticks came faster than they could be sent.",
         |f| f.stats.overrun as f64,
+    ),
+    counter("qamd_frontend_answers_total", "Answers to peeks of DIFF clients.", |f| {
+        f.stats.answers as f64
+    }),
+    counter("qamd_frontend_queries_total", "Queries of DIFF clients about instruments.", |f| {
+        f.stats.queries as f64
+    }),
+    counter("qamd_frontend_events_total", "Events told to clients.", |f| f.stats.events as f64),
+    counter(
+        "qamd_frontend_events_left_out_total",
+        "Events not told because the client's socket took nothing.",
+        |f| f.stats.events_left_out as f64,
+    ),
+    counter(
+        "qamd_frontend_unkept_total",
+        "Ticks that no series keeps, because too many instruments have ticked.",
+        |f| f.stats.unkept as f64,
     ),
     counter(
         "qamd_frontend_slow_disconnects_total",

@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use shm_layout::control::{FleetStatus, FrontendStatus, WorkerProcess, WorkerStatus};
+use shm_layout::control::{
+    FleetStatus, FrontendStats, FrontendStatus, WorkerProcess, WorkerStatus,
+};
 
 use super::prose::Prose;
 use super::state::{is_logged_in, state};
@@ -49,7 +51,7 @@ fn frontend(frontend: &FrontendStatus) -> Vec<Prose> {
     let text = Prose::new("  ")
         .piece("", &format!("ws://{}", frontend.listening_on), None)
         .piece("  ", &format!("pid {}", frontend.pid.unwrap_or_default()), None)
-        .piece(", ", &counted(u64::from(stats.sessions), "session"), None)
+        .piece(", ", &sessions(stats), None)
         .piece(", ", &counted(u64::from(stats.instruments), "instrument"), None)
         .piece(", ", &format!("{} pushed", counted(stats.pushed, "tick")), None);
     let mut losses = Vec::new();
@@ -216,4 +218,13 @@ fn summary(workers: &[WorkerStatus]) -> Option<Prose> {
         },
     );
     Some(prose)
+}
+
+/// The sessions, and how many of them speak DIFF.
+fn sessions(stats: &FrontendStats) -> String {
+    let all = counted(u64::from(stats.sessions), "session");
+    match stats.diff_sessions {
+        0 => all,
+        diff => format!("{all} ({} by DIFF)", grouped(u64::from(diff))),
+    }
 }

@@ -34,7 +34,7 @@ fn a_fleet_with_every_trouble() {
     let golden = "\
 qamd 0.1.0  instance qamd, pid 4710, up 1 h 02 min
 http://127.0.0.1:7798/status and /metrics
-ws://127.0.0.1:7799  pid 4712, 2 sessions, 0 instruments, 2,000 ticks pushed
+ws://127.0.0.1:7799  pid 4712, 2 sessions (1 by DIFF), 0 instruments, 2,000 ticks pushed
   7 lost in the ring, 12 merged because ticks came faster than they could be sent
 trading day 2026-11-23, CTP library 6.7.13
 connection_quality, 2 connections per instrument, plan 1,012, in a trading session
@@ -96,7 +96,7 @@ fn a_fleet_without_trouble_is_short() {
     let golden = "\
 qamd 0.1.0  instance qamd, pid 4710, up 1 h 02 min
 http://127.0.0.1:7798/status and /metrics
-ws://127.0.0.1:7799  pid 4712, 2 sessions, 0 instruments, 2,000 ticks pushed
+ws://127.0.0.1:7799  pid 4712, 2 sessions (1 by DIFF), 0 instruments, 2,000 ticks pushed
 trading day 2026-11-23, CTP library 6.7.13
 connection_quality, 1 connection per instrument, plan 1,012, outside trading sessions
 9 instruments wanted: 9 ticking

@@ -124,8 +124,12 @@ impl<P: Peer> Hub<P> {
     #[must_use]
     pub fn stats(&self) -> FrontendStats {
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        let speaks_diff = |session: &&Session<P>| matches!(session.speech, Speech::Diff(_));
         FrontendStats {
             sessions: count(self.sessions.len()),
+            diff_sessions: count(self.sessions.iter().filter(speaks_diff).count()),
+            queries: self.tokens,
+            unkept: self.world.series.unkept(),
             instruments: count(self.interests.wanted()),
             ..self.stats
         }

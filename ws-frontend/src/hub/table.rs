@@ -43,6 +43,11 @@ impl<T> Table<T> {
         self.rows.len() - self.free.len()
     }
 
+    /// The rows there are now.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.rows.iter().flatten()
+    }
+
     /// The numbers of the rows there are now.
     pub(super) fn indices(&self) -> Vec<u32> {
         (0..).zip(&self.rows).filter(|(_, row)| row.is_some()).map(|(index, _)| index).collect()
@@ -60,6 +65,7 @@ mod tests {
         assert_eq!(table.remove(b), Some("b"));
         assert_eq!((table.remove(b), table.get(b), table.len()), (None, None, 2));
         assert_eq!(table.indices(), [a, c]);
+        assert_eq!(table.iter().collect::<Vec<_>>(), [&"a", &"c"]);
         assert_eq!(table.insert("d"), b);
         assert_eq!(table.get(a), Some(&"a"));
         assert_eq!(table.get_mut(b), Some(&mut "d"));

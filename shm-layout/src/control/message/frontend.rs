@@ -220,6 +220,8 @@ impl ConnectionView {
 pub struct FrontendStats {
     /// Sessions open now.
     pub sessions: u32,
+    /// Of these, the ones that speak DIFF.
+    pub diff_sessions: u32,
     /// Sessions ever opened.
     pub sessions_opened: u64,
     /// Connections refused because the limit of sessions was reached.
@@ -241,6 +243,10 @@ pub struct FrontendStats {
     pub conflated: u64,
     /// As `conflated`, for clients that kept up: ticks came faster than this frontend could send them.
     pub overrun: u64,
+    /// Queries of DIFF clients about instruments.
+    pub queries: u64,
+    /// Ticks that no series keeps, because so many instruments have ticked already.
+    pub unkept: u64,
     /// Events told to clients.
     pub events: u64,
     /// Events not told because the client's socket took nothing.
