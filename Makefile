@@ -29,7 +29,7 @@ build: debug
 demo: ## Start a fleet of three brokers on the simulated library and show ticks
 	@scripts/check-deps.sh --install
 	@$(CARGO) build --release --workspace --exclude qamd-tests
-	@exec target/release/qamd demo $(DEMO_ARGS)
+	@exec $${CARGO_TARGET_DIR:-target}/release/qamd demo $(DEMO_ARGS)
 
 test: ## Install what is missing, build, run every test
 	@scripts/check-deps.sh --install test
