@@ -34,6 +34,7 @@ pub mod handshake;
 mod hashing;
 pub mod hub;
 pub mod interests;
+mod json_out;
 pub mod latest_ticks;
 pub mod limits;
 pub mod listener;

@@ -4,9 +4,9 @@
 use crate::diff_session::Shown;
 use crate::encoded::Encoded;
 use crate::hashing::Map;
+use crate::json_out::{push, push_int};
 use crate::limits::SERIES_CHANGES_KEPT_MAX;
 use crate::protocol::diff::{push_bar, push_tick_row};
-use crate::protocol::numbers::{push, push_int};
 use crate::protocol::quote_fields::Terms;
 use crate::series::{Kind, SeriesBook, SeriesId};
 

@@ -12,12 +12,14 @@ use shm_layout::{Date, ExchangeId, InstrumentId, ShanghaiTime, Tick, price_of};
 use super::contract::{Class, Contract};
 use super::document::Document;
 use super::filter::{Beside, Filter};
-use super::json::{push_flag, push_int, push_null, push_number, push_text, push_text_or_null};
 use super::plan::{self, ConnectionPart, EdgePart, Parts, Plan, RootPart, TimePart, What};
 use super::query_error::QueryError;
 use super::schema::Leaf;
 use super::symbol::Symbol;
 use super::{Catalog, TradingTime};
+use crate::json_out::{
+    push_flag, push_int_or_null, push_null, push_number_or_null, push_string, push_string_or_null,
+};
 use crate::limits::{QUERY_ANSWER_BYTES_MAX, QUERY_STEPS_MAX};
 
 /// Where an instrument's latest tick comes from; `None` where there is none.
@@ -173,7 +175,7 @@ impl Answering<'_> {
         self.object(parts, |answering, part| match part {
             ConnectionPart::TypeName => answering.text("derivativeConnection"),
             ConnectionPart::Count => {
-                push_int(&mut answering.out, Some(nodes.len()));
+                push_int_or_null(&mut answering.out, Some(nodes.len()));
                 Ok(())
             }
             ConnectionPart::Edges(parts) => {
@@ -212,23 +214,27 @@ impl Answering<'_> {
         let contract = node.contract;
         let latest = self.latest;
         let out = &mut self.out;
-        let text = push_text_or_null;
+        let text = push_string_or_null;
         let price = |of: fn(&Tick) -> f64| node.tick(latest).and_then(|tick| price_of(of(tick)));
         match leaf {
-            Leaf::Symbol => push_text(out, node.asked_as.unwrap_or(&contract.symbol)),
-            Leaf::Id => push_text(out, contract.instrument.as_str()),
-            Leaf::Exchange => push_text(out, contract.exchange.as_str()),
+            Leaf::Symbol => push_string(out, node.asked_as.unwrap_or(&contract.symbol)),
+            Leaf::Id => push_string(out, contract.instrument.as_str()),
+            Leaf::Exchange => push_string(out, contract.exchange.as_str()),
             Leaf::Name => text(out, contract.name.as_deref()),
-            Leaf::EnglishName => push_text(out, ""),
-            Leaf::Class => push_text(out, contract.class.name()),
-            Leaf::PriceTick => push_number(out, contract.price_tick),
-            Leaf::PriceDecimals => push_int(out, Some(contract.price_decimals())),
+            Leaf::EnglishName => push_string(out, ""),
+            Leaf::Class => push_string(out, contract.class.name()),
+            Leaf::PriceTick => push_number_or_null(out, contract.price_tick),
+            Leaf::PriceDecimals => push_int_or_null(out, Some(contract.price_decimals())),
             Leaf::TradingDay => text(out, node.trading_day(latest).as_deref()),
-            Leaf::VolumeMultiple | Leaf::IndexMultiple => push_int(out, contract.volume_multiple),
-            Leaf::PreClose => push_number(out, price(|tick| tick.pre_close_price)),
-            Leaf::UpperLimit => push_number(out, price(|tick| tick.upper_limit_price)),
-            Leaf::LowerLimit => push_number(out, price(|tick| tick.lower_limit_price)),
-            Leaf::PreSettlement => push_number(out, price(|tick| tick.pre_settlement_price)),
+            Leaf::VolumeMultiple | Leaf::IndexMultiple => {
+                push_int_or_null(out, contract.volume_multiple)
+            }
+            Leaf::PreClose => push_number_or_null(out, price(|tick| tick.pre_close_price)),
+            Leaf::UpperLimit => push_number_or_null(out, price(|tick| tick.upper_limit_price)),
+            Leaf::LowerLimit => push_number_or_null(out, price(|tick| tick.lower_limit_price)),
+            Leaf::PreSettlement => {
+                push_number_or_null(out, price(|tick| tick.pre_settlement_price))
+            }
             Leaf::PreOpenInterest => {
                 let lots = price(|tick| tick.pre_open_interest);
                 match lots {
@@ -238,19 +244,23 @@ impl Answering<'_> {
             }
             Leaf::Expired => push_flag(out, contract.expired),
             Leaf::Product => text(out, contract.product.as_deref()),
-            Leaf::DeliveryYear => push_int(out, contract.delivery.map(|delivery| delivery.year)),
-            Leaf::DeliveryMonth => push_int(out, contract.delivery.map(|delivery| delivery.month)),
-            Leaf::ExpireTime => push_int(out, contract.expire_date.map(end_of_day_ns)),
-            Leaf::LastExerciseTime => push_int(out, Some(last_exercise_ns(contract))),
-            Leaf::ExerciseType => push_text(out, if contract.is_european() { "E" } else { "A" }),
-            Leaf::StrikePrice => push_number(out, contract.strike_price),
+            Leaf::DeliveryYear => {
+                push_int_or_null(out, contract.delivery.map(|delivery| delivery.year))
+            }
+            Leaf::DeliveryMonth => {
+                push_int_or_null(out, contract.delivery.map(|delivery| delivery.month))
+            }
+            Leaf::ExpireTime => push_int_or_null(out, contract.expire_date.map(end_of_day_ns)),
+            Leaf::LastExerciseTime => push_int_or_null(out, Some(last_exercise_ns(contract))),
+            Leaf::ExerciseType => push_string(out, if contract.is_european() { "E" } else { "A" }),
+            Leaf::StrikePrice => push_number_or_null(out, contract.strike_price),
             Leaf::OptionSide => text(out, contract.option_side.map(side)),
-            Leaf::MaxLimitOrder => push_int(out, contract.limit_order_volume.max),
-            Leaf::MinLimitOrder => push_int(out, contract.limit_order_volume.min),
-            Leaf::MaxMarketOrder => push_int(out, contract.market_order_volume.max),
-            Leaf::MinMarketOrder => push_int(out, contract.market_order_volume.min),
-            Leaf::Margin => push_number(out, contract.margin),
-            Leaf::Commission => push_number(out, contract.commission),
+            Leaf::MaxLimitOrder => push_int_or_null(out, contract.limit_order_volume.max),
+            Leaf::MinLimitOrder => push_int_or_null(out, contract.limit_order_volume.min),
+            Leaf::MaxMarketOrder => push_int_or_null(out, contract.market_order_volume.max),
+            Leaf::MinMarketOrder => push_int_or_null(out, contract.market_order_volume.min),
+            Leaf::Margin => push_number_or_null(out, contract.margin),
+            Leaf::Commission => push_number_or_null(out, contract.commission),
             Leaf::EmptyList => out.extend_from_slice(b"[]"),
             Leaf::Nothing => push_null(out),
         }
@@ -279,7 +289,7 @@ impl Answering<'_> {
     }
 
     fn text(&mut self, text: &str) -> Result<(), QueryError> {
-        push_text(&mut self.out, text);
+        push_string(&mut self.out, text);
         Ok(())
     }
 

@@ -13,7 +13,6 @@ mod answering;
 mod contract;
 mod document;
 mod filter;
-mod json;
 mod plan;
 mod product_terms;
 mod query_error;

@@ -3,9 +3,10 @@
 
 use super::document::{Document, Field, Selection, shortened};
 use super::filter::Filter;
-use super::json;
+
 use super::query_error::QueryError;
 use super::schema::{Classes, FieldOf, Kind, Leaf, Nested};
+use crate::json_out::push_string;
 use crate::limits::{QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX};
 
 /// A field's name in the answer, quoted and with its colon.
@@ -370,7 +371,7 @@ fn add<'a>(all: &mut Vec<Asked<'a>>, field: &'a Field, scope: Scope) -> Result<(
 
 fn key(text: &str) -> Key {
     let mut key = Vec::with_capacity(text.len() + 3);
-    json::push_text(&mut key, text);
+    push_string(&mut key, text);
     key.push(b':');
     key
 }

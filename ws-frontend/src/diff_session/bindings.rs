@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::protocol::numbers::{push, push_int};
+use crate::json_out::{push, push_int};
 
 /// How far two series were compared. Bars come in the order of their times, so each is looked at once.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use super::bindings::Binding;
 use super::held::{Held, NO_ITEM_YET, Shown};
 use crate::hashing::Map;
+use crate::json_out::{push, push_int, push_string};
 use crate::protocol::diff::{SetChart, Window, close_object};
-use crate::protocol::numbers::{push, push_int, push_string};
 use crate::series::{Kind, SeriesBook, SeriesId};
 
 /// A chart.

@@ -3,8 +3,8 @@
 use shm_layout::ExchangeId;
 
 use super::items::Items;
+use crate::json_out::{push, push_int, push_string};
 use crate::protocol::diff::close_object;
-use crate::protocol::numbers::{push, push_int, push_string};
 use crate::quote_book::InstrumentIndex;
 use crate::series::{Kind, SeriesId};
 use crate::series_rows::RowsTold;

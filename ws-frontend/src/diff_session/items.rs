@@ -1,7 +1,7 @@
 //! Whole items of a series, one after the other, as a member of its object.
 
 use super::held::Shown;
-use crate::protocol::numbers::push;
+use crate::json_out::push;
 use crate::protocol::quote_fields::Terms;
 use crate::series::SeriesBook;
 use crate::series_rows::push_row;

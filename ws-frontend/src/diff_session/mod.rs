@@ -23,10 +23,10 @@ pub use held::Shown;
 pub use parts::TooManyAnswers;
 pub use quotes::Listed;
 
+use crate::json_out::push;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::protocol::diff::{Notice, SetChart, close_object};
 use crate::protocol::frame::push_text;
-use crate::protocol::numbers::push;
 use crate::quote_book::InstrumentIndex;
 use crate::series::SeriesBook;
 use crate::world::World;

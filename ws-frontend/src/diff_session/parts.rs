@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::json_out::{push, push_string};
 use crate::limits::{ANSWERS_WAITING_BYTES_MAX, ANSWERS_WAITING_MAX, NOTICES_WAITING_MAX};
 use crate::protocol::diff::Notice;
-use crate::protocol::numbers::{push, push_string};
 
 /// Parts of the client's snapshot that are sent as they are.
 #[derive(Debug, Default)]

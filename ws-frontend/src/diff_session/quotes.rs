@@ -3,8 +3,8 @@
 use shm_layout::ExchangeId;
 
 use crate::hashing::Map;
+use crate::json_out::{push, push_string};
 use crate::marks::Marks;
-use crate::protocol::numbers::{push, push_string};
 use crate::quote_book::InstrumentIndex;
 use crate::quote_faces::{NOTHING_TOLD, Revision};
 use crate::world::World;

@@ -7,7 +7,6 @@ pub mod action;
 pub mod diff;
 pub mod frame;
 mod json;
-pub(crate) mod numbers;
 pub mod quote_fields;
 
 use crate::limits::ECHO_CHARS_MAX;

@@ -11,9 +11,9 @@
 use shm_layout::InstrumentId;
 
 use crate::events::Happening;
+use crate::json_out::{push, push_int, push_string};
 use crate::limits::EVENT_INSTRUMENTS_MAX;
 use crate::protocol::frame::push_text;
-use crate::protocol::numbers::{push, push_int, push_string};
 
 /// Appends a happening as one WebSocket text frame. `timestamp_ms` is the wall clock, milliseconds since 1970-01-01 UTC.
 pub fn push_event(out: &mut Vec<u8>, happening: &Happening, timestamp_ms: i64) {

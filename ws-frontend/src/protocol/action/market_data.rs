@@ -3,8 +3,8 @@
 
 use shm_layout::{NO_TIME, Tick};
 
+use crate::json_out::{push, push_int, push_price_or_null};
 use crate::protocol::frame::push_text;
-use crate::protocol::numbers::{push, push_int, push_price_or_null};
 use crate::protocol::quote_fields::{QUOTE_FIELDS, RawValue};
 
 const NANOSECONDS_PER_MILLISECOND: i64 = 1_000_000;

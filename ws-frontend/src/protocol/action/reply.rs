@@ -2,8 +2,8 @@
 
 use shm_layout::InstrumentId;
 
+use crate::json_out::{push, push_string};
 use crate::protocol::frame::push_text;
-use crate::protocol::numbers::{push, push_string};
 
 /// What a client is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,8 +18,8 @@
 use shm_layout::InstrumentId;
 
 use crate::events::Happening;
+use crate::json_out::{push, push_int, push_string};
 use crate::limits::NOTICE_INSTRUMENTS_MAX;
-use crate::protocol::numbers::{push, push_int, push_string};
 
 /// How grave a notice is, as Python's logging names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

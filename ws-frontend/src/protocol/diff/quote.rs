@@ -2,7 +2,7 @@
 
 use shm_layout::{NO_TIME, ShanghaiTime};
 
-use crate::protocol::numbers::{push, push_finite, push_int, push_lots, push_string};
+use crate::json_out::{push, push_finite, push_int, push_lots, push_string};
 use crate::protocol::quote_fields::{DiffValue, QUOTE_FIELDS, QUOTE_FIELDS_COUNT};
 
 /// What DIFF has for levels that CTP does not carry; sent once, with the whole quote.

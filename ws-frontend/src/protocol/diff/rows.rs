@@ -3,7 +3,7 @@
 use shm_layout::{NO_PRICE, price_of};
 
 use super::quote::close_object;
-use crate::protocol::numbers::{push, push_finite, push_int, push_lots};
+use crate::json_out::{push, push_finite, push_int, push_lots};
 use crate::protocol::quote_fields::Terms;
 use crate::quote_faces::Revision;
 use crate::series::{BAR_FIELDS, Bar, TickRow};

@@ -1,6 +1,6 @@
 //! What stands in a client's snapshot for its queries.
 
-use crate::protocol::numbers::{push, push_string};
+use crate::json_out::{push, push_string};
 
 /// Appends what stands under the name of a query: the query as it was asked, and its result or why there is none.
 pub fn push_answered(
