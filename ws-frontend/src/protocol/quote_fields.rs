@@ -14,6 +14,8 @@ pub struct QuoteField {
     pub diff: &'static str,
     /// Where it stands in a tick.
     pub read: Read,
+    /// DIFF says it of the ticks of a series, too.
+    pub in_series: bool,
 }
 
 /// How to take a number out of a tick.
@@ -27,6 +29,8 @@ pub enum Read {
     Close,
     /// A price of a level, and the level's volume beside it: both zero where there is no such level. DIFF says "no value" then.
     LevelPrice(fn(&Tick) -> (f64, i32)),
+    /// The volume of a level, and its price beside it. DIFF leaves it out of a series where there is no such level.
+    LevelVolume(fn(&Tick) -> (f64, i32)),
     /// A count that the exchange sends as a number with decimals. DIFF says it without.
     Lots(fn(&Tick) -> f64),
     /// A whole number.
@@ -39,13 +43,19 @@ pub enum Read {
 
 macro_rules! field {
     ($action:literal, none, $read:expr) => {
-        QuoteField { action: concat!(",\"", $action, "\":"), diff: "", read: $read }
+        QuoteField {
+            action: concat!(",\"", $action, "\":"),
+            diff: "",
+            read: $read,
+            in_series: false,
+        }
     };
-    ($action:literal, $diff:literal, $read:expr) => {
+    ($action:literal, $diff:literal, $read:expr $(, $in_series:literal)?) => {
         QuoteField {
             action: concat!(",\"", $action, "\":"),
             diff: concat!(",\"", $diff, "\":"),
             read: $read,
+            in_series: false $(|| $in_series)?,
         }
     };
 }
@@ -55,43 +65,43 @@ pub const QUOTE_FIELDS_COUNT: usize = 37;
 
 /// The table, in the order of the `action` dialect.
 pub const QUOTE_FIELDS: [QuoteField; QUOTE_FIELDS_COUNT] = [
-    field!("last_price", "last_price", Read::Price(|tick| tick.last_price)),
+    field!("last_price", "last_price", Read::Price(|tick| tick.last_price), true),
     field!("pre_settlement_price", "pre_settlement", Read::Price(|tick| tick.pre_settlement_price)),
     field!("pre_close_price", "pre_close", Read::Price(|tick| tick.pre_close_price)),
     field!("pre_open_interest", "pre_open_interest", Read::Lots(|tick| tick.pre_open_interest)),
     field!("open_price", "open", Read::TradedPrice(|tick| tick.open_price)),
-    field!("highest_price", "highest", Read::TradedPrice(|tick| tick.highest_price)),
-    field!("lowest_price", "lowest", Read::TradedPrice(|tick| tick.lowest_price)),
-    field!("volume", "volume", Read::Count(|tick| tick.volume)),
-    field!("turnover", "amount", Read::Turnover),
-    field!("open_interest", "open_interest", Read::Lots(|tick| tick.open_interest)),
+    field!("highest_price", "highest", Read::TradedPrice(|tick| tick.highest_price), true),
+    field!("lowest_price", "lowest", Read::TradedPrice(|tick| tick.lowest_price), true),
+    field!("volume", "volume", Read::Count(|tick| tick.volume), true),
+    field!("turnover", "amount", Read::Turnover, true),
+    field!("open_interest", "open_interest", Read::Lots(|tick| tick.open_interest), true),
     field!("close_price", "close", Read::Close),
     field!("settlement_price", "settlement", Read::Price(|tick| tick.settlement_price)),
     field!("upper_limit_price", "upper_limit", Read::Price(|tick| tick.upper_limit_price)),
     field!("lower_limit_price", "lower_limit", Read::Price(|tick| tick.lower_limit_price)),
     field!("pre_delta", none, Read::Price(|tick| tick.pre_delta)),
     field!("curr_delta", none, Read::Price(|tick| tick.curr_delta)),
-    field!("bid_price1", "bid_price1", Read::LevelPrice(|tick| bid(tick, 0))),
-    field!("bid_volume1", "bid_volume1", Read::Count(|tick| tick.levels[0].bid_volume)),
-    field!("ask_price1", "ask_price1", Read::LevelPrice(|tick| ask(tick, 0))),
-    field!("ask_volume1", "ask_volume1", Read::Count(|tick| tick.levels[0].ask_volume)),
-    field!("bid_price2", "bid_price2", Read::LevelPrice(|tick| bid(tick, 1))),
-    field!("bid_volume2", "bid_volume2", Read::Count(|tick| tick.levels[1].bid_volume)),
-    field!("ask_price2", "ask_price2", Read::LevelPrice(|tick| ask(tick, 1))),
-    field!("ask_volume2", "ask_volume2", Read::Count(|tick| tick.levels[1].ask_volume)),
-    field!("bid_price3", "bid_price3", Read::LevelPrice(|tick| bid(tick, 2))),
-    field!("bid_volume3", "bid_volume3", Read::Count(|tick| tick.levels[2].bid_volume)),
-    field!("ask_price3", "ask_price3", Read::LevelPrice(|tick| ask(tick, 2))),
-    field!("ask_volume3", "ask_volume3", Read::Count(|tick| tick.levels[2].ask_volume)),
-    field!("bid_price4", "bid_price4", Read::LevelPrice(|tick| bid(tick, 3))),
-    field!("bid_volume4", "bid_volume4", Read::Count(|tick| tick.levels[3].bid_volume)),
-    field!("ask_price4", "ask_price4", Read::LevelPrice(|tick| ask(tick, 3))),
-    field!("ask_volume4", "ask_volume4", Read::Count(|tick| tick.levels[3].ask_volume)),
-    field!("bid_price5", "bid_price5", Read::LevelPrice(|tick| bid(tick, 4))),
-    field!("bid_volume5", "bid_volume5", Read::Count(|tick| tick.levels[4].bid_volume)),
-    field!("ask_price5", "ask_price5", Read::LevelPrice(|tick| ask(tick, 4))),
-    field!("ask_volume5", "ask_volume5", Read::Count(|tick| tick.levels[4].ask_volume)),
-    field!("average_price", "average", Read::Average),
+    field!("bid_price1", "bid_price1", Read::LevelPrice(|tick| bid(tick, 0)), true),
+    field!("bid_volume1", "bid_volume1", Read::LevelVolume(|tick| bid(tick, 0)), true),
+    field!("ask_price1", "ask_price1", Read::LevelPrice(|tick| ask(tick, 0)), true),
+    field!("ask_volume1", "ask_volume1", Read::LevelVolume(|tick| ask(tick, 0)), true),
+    field!("bid_price2", "bid_price2", Read::LevelPrice(|tick| bid(tick, 1)), true),
+    field!("bid_volume2", "bid_volume2", Read::LevelVolume(|tick| bid(tick, 1)), true),
+    field!("ask_price2", "ask_price2", Read::LevelPrice(|tick| ask(tick, 1)), true),
+    field!("ask_volume2", "ask_volume2", Read::LevelVolume(|tick| ask(tick, 1)), true),
+    field!("bid_price3", "bid_price3", Read::LevelPrice(|tick| bid(tick, 2)), true),
+    field!("bid_volume3", "bid_volume3", Read::LevelVolume(|tick| bid(tick, 2)), true),
+    field!("ask_price3", "ask_price3", Read::LevelPrice(|tick| ask(tick, 2)), true),
+    field!("ask_volume3", "ask_volume3", Read::LevelVolume(|tick| ask(tick, 2)), true),
+    field!("bid_price4", "bid_price4", Read::LevelPrice(|tick| bid(tick, 3)), true),
+    field!("bid_volume4", "bid_volume4", Read::LevelVolume(|tick| bid(tick, 3)), true),
+    field!("ask_price4", "ask_price4", Read::LevelPrice(|tick| ask(tick, 3)), true),
+    field!("ask_volume4", "ask_volume4", Read::LevelVolume(|tick| ask(tick, 3)), true),
+    field!("bid_price5", "bid_price5", Read::LevelPrice(|tick| bid(tick, 4)), true),
+    field!("bid_volume5", "bid_volume5", Read::LevelVolume(|tick| bid(tick, 4)), true),
+    field!("ask_price5", "ask_price5", Read::LevelPrice(|tick| ask(tick, 4)), true),
+    field!("ask_volume5", "ask_volume5", Read::LevelVolume(|tick| ask(tick, 4)), true),
+    field!("average_price", "average", Read::Average, true),
 ];
 
 /// How an instrument's numbers are to be read.
@@ -133,6 +143,11 @@ const fn ask(tick: &Tick, level: usize) -> (f64, i32) {
     (tick.levels[level].ask_price, tick.levels[level].ask_volume)
 }
 
+/// The price of a level, if there is such a level.
+fn level_price((price, volume): (f64, i32)) -> Option<f64> {
+    price_of(price).filter(|price| *price != 0.0 || volume != 0)
+}
+
 // === impl Terms ===
 
 impl Terms {
@@ -170,10 +185,22 @@ impl Read {
         match self {
             Self::Price(of) | Self::TradedPrice(of) | Self::Lots(of) => RawValue::Number(of(tick)),
             Self::LevelPrice(of) => RawValue::Number(of(tick).0),
+            Self::LevelVolume(of) => RawValue::Whole(of(tick).1),
             Self::Count(of) => RawValue::Whole(of(tick)),
             Self::Close => RawValue::Number(tick.close_price),
             Self::Turnover => RawValue::Number(tick.turnover),
             Self::Average => RawValue::Number(tick.average_price),
+        }
+    }
+
+    /// What DIFF says of a tick of a series: as [`Self::diff`], but that a level that does not exist has no volume either.
+    #[must_use]
+    pub fn in_series(self, tick: &Tick, terms: Terms) -> DiffValue {
+        match self {
+            Self::LevelVolume(of) if of(tick).1 == 0 && level_price(of(tick)).is_none() => {
+                DiffValue::None
+            }
+            _ => self.diff(tick, terms),
         }
     }
 
@@ -190,11 +217,9 @@ impl Read {
                 let close = price_of(tick.close_price);
                 price(close.filter(|price| *price != 0.0 || !terms.plain_prices))
             }
-            Self::LevelPrice(of) => {
-                let (of_level, volume) = of(tick);
-                price(price_of(of_level).filter(|price| *price != 0.0 || volume != 0))
-            }
+            Self::LevelPrice(of) => price(level_price(of(tick))),
             Self::Lots(of) => price_of(of(tick)).map_or(DiffValue::None, DiffValue::Lots),
+            Self::LevelVolume(of) => DiffValue::Count(of(tick).1),
             Self::Count(of) => DiffValue::Count(of(tick)),
             Self::Turnover => price(terms.amount(tick.turnover)),
             Self::Average => price(terms.average(tick.average_price)),

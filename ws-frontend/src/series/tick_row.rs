@@ -1,6 +1,6 @@
 //! What is kept of a tick: what clients are told of it, and what bars are made of (pure).
 
-use shm_layout::{DEPTH_LEVELS, Level};
+use shm_layout::{DEPTH_LEVELS, Level, Tick};
 
 /// A tick as a series has it. Prices and volumes are the exchange's own, bit for bit; see [`shm_layout::price_of`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,3 +32,25 @@ pub struct TickRow {
 }
 
 const _: () = assert!(size_of::<TickRow>() == 192);
+
+// === impl TickRow ===
+
+impl TickRow {
+    /// The tick as far as it is kept; the rest has no value.
+    #[must_use]
+    pub const fn as_tick(&self) -> Tick {
+        Tick {
+            exchange_time_ns: self.datetime_ns,
+            trading_day: self.trading_day,
+            last_price: self.last_price,
+            average_price: self.average_price,
+            highest_price: self.highest,
+            lowest_price: self.lowest,
+            turnover: self.turnover,
+            open_interest: self.open_interest,
+            volume: self.volume,
+            levels: self.levels,
+            ..Tick::EMPTY
+        }
+    }
+}

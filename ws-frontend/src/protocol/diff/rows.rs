@@ -1,21 +1,12 @@
 //! The items of a series: ticks and bars. An item leaves out what has no value.
 
-use shm_layout::{NO_PRICE, price_of};
+use shm_layout::price_of;
 
-use super::quote::close_object;
+use super::quote::{close_object, push_value};
 use crate::json_out::{push, push_finite, push_int, push_lots};
-use crate::protocol::quote_fields::Terms;
+use crate::protocol::quote_fields::{DiffValue, QUOTE_FIELDS, Terms};
 use crate::quote_faces::Revision;
 use crate::series::{BAR_FIELDS, Bar, TickRow};
-
-/// The keys of each level, with what stands before them.
-const LEVELS: [[&str; 4]; 5] = [
-    [",\"bid_price1\":", ",\"bid_volume1\":", ",\"ask_price1\":", ",\"ask_volume1\":"],
-    [",\"bid_price2\":", ",\"bid_volume2\":", ",\"ask_price2\":", ",\"ask_volume2\":"],
-    [",\"bid_price3\":", ",\"bid_volume3\":", ",\"ask_price3\":", ",\"ask_volume3\":"],
-    [",\"bid_price4\":", ",\"bid_volume4\":", ",\"ask_price4\":", ",\"ask_volume4\":"],
-    [",\"bid_price5\":", ",\"bid_volume5\":", ",\"ask_price5\":", ",\"ask_volume5\":"],
-];
 
 /// Appends a bar as a JSON object: the whole of it, or with `changed` the fields that changed after a revision. A bar's fields
 /// stand in the order of [`crate::series::BarField`].
@@ -30,7 +21,7 @@ pub fn push_bar(out: &mut Vec<u8>, bar: &Bar, changed: Option<(&[u64; BAR_FIELDS
     }
     for (field, (key, price)) in (1..).zip(keys.into_iter().zip(prices)) {
         if is_due(field) {
-            push_price(out, key, Some(price));
+            push_price(out, key, price);
         }
     }
     if is_due(5) {
@@ -52,34 +43,21 @@ pub fn push_tick_row(out: &mut Vec<u8>, row: &TickRow, terms: Terms) {
     let start = out.len();
     push(out, ",\"datetime\":");
     push_int(out, row.datetime_ns);
-    push_price(out, ",\"last_price\":", Some(row.last_price));
-    push_price(out, ",\"average\":", terms.average(row.average_price));
-    let traded = |price: f64| Some(price).filter(|price| *price != 0.0 || row.volume != 0);
-    push_price(out, ",\"highest\":", traded(row.highest));
-    push_price(out, ",\"lowest\":", traded(row.lowest));
-    push(out, ",\"volume\":");
-    push_int(out, row.volume);
-    push_price(out, ",\"amount\":", terms.amount(row.turnover));
-    push_open_interest(out, ",\"open_interest\":", row.open_interest);
-    for (level, keys) in row.levels.iter().zip(&LEVELS) {
-        push_side(out, keys[0], level.bid_price, keys[1], level.bid_volume);
-        push_side(out, keys[2], level.ask_price, keys[3], level.ask_volume);
+    let tick = row.as_tick();
+    for field in QUOTE_FIELDS.iter().filter(|field| field.in_series) {
+        match field.read.in_series(&tick, terms) {
+            DiffValue::None => {}
+            value => {
+                push(out, field.diff);
+                push_value(out, value);
+            }
+        }
     }
     close_object(out, start);
 }
 
-/// One side of a level; nothing where there is none.
-fn push_side(out: &mut Vec<u8>, price_key: &str, price: f64, volume_key: &str, volume: i32) {
-    let exists = volume != 0 || (price != 0.0 && price_of(price).is_some());
-    if exists {
-        push_price(out, price_key, Some(price));
-        push(out, volume_key);
-        push_int(out, volume);
-    }
-}
-
-fn push_price(out: &mut Vec<u8>, key: &str, price: Option<f64>) {
-    if let Some(price) = price_of(price.unwrap_or(NO_PRICE)) {
+fn push_price(out: &mut Vec<u8>, key: &str, price: f64) {
+    if let Some(price) = price_of(price) {
         push(out, key);
         push_finite(out, price);
     }
