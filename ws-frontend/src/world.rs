@@ -2,6 +2,7 @@
 
 use shm_layout::{ExchangeId, InstrumentId, TradingHours};
 
+use crate::catalog::published_multiple;
 use crate::diff_session::Listed;
 use crate::protocol::quote_fields::Terms;
 use crate::quote_book::{InstrumentIndex, QuoteBook};
@@ -55,8 +56,8 @@ impl World {
     pub fn refresh_terms(&mut self) {
         let (book, universe) = (&self.book, &self.universe);
         self.faces.refresh_terms(|instrument, before| {
-            let known = book.instrument(instrument).and_then(|id| universe.get(&id));
-            Terms { volume_multiple: known.and_then(|known| known.volume_multiple), ..before }
+            let id = book.instrument(instrument);
+            Terms { volume_multiple: id.and_then(|id| multiple_of(universe, &id)), ..before }
         });
     }
 
@@ -71,7 +72,8 @@ impl World {
     /// How the numbers of an instrument of this exchange are to be read.
     #[must_use]
     pub fn terms(&self, instrument: InstrumentIndex, exchange: ExchangeId) -> Terms {
-        Terms::new(exchange, self.known(instrument).and_then(|known| known.volume_multiple))
+        let id = self.book.instrument(instrument);
+        Terms::new(exchange, id.and_then(|id| multiple_of(&self.universe, &id)))
     }
 
     /// Gives back one opening of a series.
@@ -84,4 +86,10 @@ impl World {
         let id: InstrumentId = self.book.instrument(instrument)?;
         self.universe.get(&id)
     }
+}
+
+/// Units in a lot: the list's, else what the exchange publishes of the product.
+fn multiple_of(universe: &Universe, instrument: &InstrumentId) -> Option<u32> {
+    let listed = universe.get(instrument).and_then(|known| known.volume_multiple);
+    listed.or_else(|| published_multiple(instrument))
 }

@@ -62,6 +62,13 @@ struct TradingTime {
     night: Vec<u8>,
 }
 
+/// Units in a lot of an instrument, as its exchange publishes them of its product; `None` where they are not built in.
+#[must_use]
+pub fn published_multiple(instrument: &InstrumentId) -> Option<u32> {
+    let (multiple, _) = product_terms::of_product(product::product_of(instrument.as_str()))?;
+    Some(multiple)
+}
+
 // === impl Instruments ===
 
 impl Instruments {

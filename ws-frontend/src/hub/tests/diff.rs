@@ -395,3 +395,24 @@ proptest! {
         prop_assert_eq!(snapshot["ins_list"].as_str(), Some(&*list));
     }
 }
+
+#[test]
+fn units_come_from_the_list_else_from_what_exchanges_publish() {
+    let average = |listed: bool, instrument: &str| {
+        let mut stage = Stage::new();
+        if listed {
+            // Ten units in a lot, whatever the product.
+            stage.list(&[instrument]);
+        }
+        let tick = Tick { average_price: 30_000.0, ..traded(instrument, 1.0, 1) };
+        let tick = Tick { exchange_id: *exchange(instrument).padded(), ..tick };
+        stage.hub.take_tick(&tick, stage.now);
+        let (id, pipe) = stage.client();
+        stage.quotes(id, &symbol(instrument));
+        stage.peek(id);
+        answers(&pipe).1[0]["quotes"][symbol(instrument)]["average"].clone()
+    };
+    assert_eq!(average(true, "au2612"), 3000.0);
+    assert_eq!(average(false, "au2612"), 30.0);
+    assert_eq!(average(false, "zz9"), "-", "nobody knows");
+}
