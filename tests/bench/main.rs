@@ -1,38 +1,57 @@
 //! What the gateway costs: from the library's callback to a client that holds the message.
 //!
 //! `make bench` runs every scenario; `make bench BENCH_ARGS='-- 10k'` those whose name contains the word. The simulated
-//! library stamps CLOCK_MONOTONIC into Turnover at the moment of its callback; the client subtracts. Each scenario runs
-//! beside its floor, in the same minute on the same machine: one thread that writes ready frames of the same length to
-//! the same number of loopback sockets. Machines are shared and noisy, so look at the ratios.
+//! library stamps CLOCK_MONOTONIC into Turnover at the moment of its callback; the client subtracts.
+//!
+//! In DIFF the stamp is `amount`, and each quote in an answer counts: its age is that of the latest tick in it; `merged` says
+//! how many earlier ones went into it unseen, whose waiting no figure shows. Memory is the frontend's own (RssAnon); per
+//! session, what it grew by with the sessions beyond what it grows by anyway, so what they share is in it.
+//!
+//! Each `action` scenario runs beside its floor, in the same minute on the same machine: one thread that writes ready frames
+//! of the same length to the same number of loopback sockets. Machines are shared and noisy, so look at the ratios.
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
 mod client;
 mod floor;
 mod latency;
+mod requests;
+mod scenario;
+mod socket;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use client::{LoadClient, Seen, monotonic_ns};
+use client::{LoadClient, Seen};
 use latency::Delays;
-use qamd_tests::fleet::{Fleet, FleetPlan};
+use qamd_tests::fleet::FleetPlan;
 use qamd_tests::processes::cpu_seconds;
+use scenario::{
+    Cores, INSTRUMENTS, Measured, RUN, Scenario, Speech, cpu_of, frontend_address, instruments,
+    measure,
+};
 use serde_json::json;
-use shm_layout::control::FleetStatus;
 
-struct Scenario {
-    name: &'static str,
-    rate: u32,
-    sessions: usize,
-}
+const DIFF: Speech = Speech::Diff { groups: 1, charts: false };
 
-const INSTRUMENTS: usize = 100;
-const RUN: Duration = Duration::from_secs(5);
-const SCENARIOS: [Scenario; 4] = [
-    Scenario { name: "1k x 10", rate: 1_000, sessions: 10 },
-    Scenario { name: "10k x 10", rate: 10_000, sessions: 10 },
-    Scenario { name: "50k x 10", rate: 50_000, sessions: 10 },
-    Scenario { name: "10k x 100", rate: 10_000, sessions: 100 },
+const SCENARIOS: [Scenario; 9] = [
+    Scenario { name: "1k x 10", rate: 1_000, sessions: 10, speech: Speech::Action },
+    Scenario { name: "10k x 10", rate: 10_000, sessions: 10, speech: Speech::Action },
+    Scenario { name: "50k x 10", rate: 50_000, sessions: 10, speech: Speech::Action },
+    Scenario { name: "10k x 100", rate: 10_000, sessions: 100, speech: Speech::Action },
+    Scenario { name: "DIFF 10k x 100", rate: 10_000, sessions: 100, speech: DIFF },
+    Scenario {
+        name: "DIFF 10k x 100, ten lists",
+        rate: 10_000,
+        sessions: 100,
+        speech: Speech::Diff { groups: 10, charts: false },
+    },
+    Scenario {
+        name: "DIFF 10k x 100, charts",
+        rate: 10_000,
+        sessions: 100,
+        speech: Speech::Diff { groups: 1, charts: true },
+    },
+    Scenario { name: "DIFF 10k x 10", rate: 10_000, sessions: 10, speech: DIFF },
+    Scenario { name: "DIFF 1k x 100", rate: 1_000, sessions: 100, speech: DIFF },
 ];
 
 fn main() {
@@ -48,11 +67,27 @@ fn main() {
         RUN.as_secs()
     );
     println!(
-        "{:<12} {:<8} {:>8} {:>8} {:>8} {:>10} {:>6} {:>6}  cores: worker, frontend",
-        "ticks x sess", "", "p50", "p99", "p99.9", "pushes", "lost", "merged"
+        "{:<25} {:<5} {:>8} {:>8} {:>8} {:>9} {:>6} {:>8} {:>10} {:>6}  {:<31} {:>5} {:>11}",
+        "ticks/s x sessions",
+        "",
+        "p50",
+        "p99",
+        "p99.9",
+        "quotes",
+        "lost",
+        "merged",
+        "messages/s",
+        "MB/s",
+        "cores: worker, frontend, client",
+        "MiB",
+        "KiB/session"
     );
     for scenario in SCENARIOS.iter().filter(|scenario| wanted(scenario.name)) {
-        latency(&runtime, scenario);
+        let measured = measure(&runtime, scenario);
+        row(scenario.name, "qamd", &measured.seen, &told(&measured));
+        if let Speech::Action = scenario.speech {
+            row("", "floor", &floor::run(scenario.rate, scenario.sessions, RUN), "");
+        }
     }
     if wanted("burst") {
         burst(&runtime);
@@ -62,57 +97,32 @@ fn main() {
     }
 }
 
-fn instruments() -> Vec<String> {
-    (0..INSTRUMENTS).map(|n| format!("rb{}", 2601 + n)).collect()
-}
-
-fn frontend_address(runtime: &tokio::runtime::Runtime, fleet: &Fleet) -> SocketAddr {
-    runtime.block_on(fleet.address()).parse().expect("host:port")
-}
-
-fn cpu_of(status: &FleetStatus) -> (f64, f64) {
-    let sum = |pids: Vec<Option<u32>>| pids.into_iter().flatten().map(cpu_seconds).sum();
-    (
-        sum(status.workers.iter().map(|worker| worker.pid).collect()),
-        sum(status.frontends.iter().map(|frontend| frontend.pid).collect()),
+/// What a row says of the gateway and not of a floor.
+fn told(measured: &Measured) -> String {
+    let per_s = |count: u64| count as f64 / RUN.as_secs_f64();
+    let session = measured.session_kib.map_or_else(String::new, |kib| format!("{kib:.0}"));
+    let Cores { worker, frontend, client } = measured.cores;
+    let cores = format!("{worker:.2}, {frontend:.2}, {client:.2}");
+    format!(
+        "{:>6} {:>8} {:>10.0} {:>6.1}  {cores:<31} {:>5.1} {session:>11}",
+        measured.lost,
+        measured.merged,
+        per_s(measured.seen.messages),
+        per_s(measured.seen.bytes) / 1e6,
+        measured.memory_kib as f64 / 1024.0,
     )
-}
-
-fn latency(runtime: &tokio::runtime::Runtime, scenario: &Scenario) {
-    let script = json!({"rate": scenario.rate, "stamp_turnover": true, "slice_us": 100});
-    let plan = FleetPlan::new().simulated("bench", &script);
-    let fleet = runtime.block_on(plan.start_ready());
-    let ids = instruments();
-    let mut client =
-        LoadClient::connect(frontend_address(runtime, &fleet), scenario.sessions, &ids);
-    let status =
-        runtime.block_on(fleet.status_when("every instrument ticking", |status| {
-            status.ticking as usize == INSTRUMENTS
-        }));
-    // A second to settle; its ticks are read and not counted.
-    let settled = monotonic_ns() + 1_000_000_000;
-    client.run(Duration::from_secs(1), settled);
-    let stats = runtime.block_on(fleet.frontend_stats());
-    let before = cpu_of(&status);
-    let seen = client.run(RUN, settled);
-    let after = cpu_of(&status);
-    let later = runtime.block_on(fleet.frontend_stats());
-    let cores = |used: f64| used / RUN.as_secs_f64();
-    let tail = format!(
-        "{:>6} {:>6}  {:.2}, {:.2}",
-        later.ring_lost - stats.ring_lost,
-        (later.conflated + later.overrun) - (stats.conflated + stats.overrun),
-        cores(after.0 - before.0),
-        cores(after.1 - before.1)
-    );
-    row(scenario.name, "qamd", &seen, &tail);
-    runtime.block_on(fleet.stop());
-    row("", "floor", &floor::run(scenario.rate, scenario.sessions, RUN), "");
 }
 
 fn row(name: &str, what: &str, seen: &Seen, tail: &str) {
     let delays = Delays::new(seen.delays_ns.clone());
-    println!("{name:<12} {what:<8} {delays} {:>10} {tail}", delays.count());
+    if delays.count() == 0 {
+        println!("{name:<25} {what:<5} nothing was measured: no stamp came back");
+        return;
+    }
+    println!("{name:<25} {what:<5} {delays} {:>9} {tail}", delays.count());
+    if seen.with_bars > 0 {
+        println!("{:<31} {} of the answers told of bars", "", seen.with_bars);
+    }
 }
 
 fn burst(runtime: &tokio::runtime::Runtime) {
@@ -121,7 +131,8 @@ fn burst(runtime: &tokio::runtime::Runtime) {
         "burst": {"after_ms": 2000, "ticks": 500_000, "per_second": 500_000},
     });
     let fleet = runtime.block_on(FleetPlan::new().simulated("bench", &script).start_ready());
-    let mut client = LoadClient::connect(frontend_address(runtime, &fleet), 10, &instruments());
+    let mut client =
+        LoadClient::action(frontend_address(runtime, &fleet), 10, &instruments(INSTRUMENTS));
     let pid = runtime.block_on(fleet.status_now()).frontends[0].pid.unwrap_or(0);
     let resident_before = qamd_tests::processes::own_memory_kib(pid);
     client.run(Duration::from_secs(6), u64::MAX);

@@ -12,6 +12,7 @@
 //!   that keeps account of every tick of it that is missing.
 //! * [`drill`]: what is done to a fleet meanwhile, and [`chance`]: what of it, by a seed.
 //! * [`programs`]: readers in other languages, compiled and talked to.
+//! * [`tqsdk`]: programs that use the unmodified TqSdk, and [`login_double`]: what they log in to.
 //! * [`ring_tap`]: the ring as a reader in the test's own process sees it.
 //!
 //! Nothing here shares code with the parts under test but the contract (`shm-layout`). A test that fails prints the end
@@ -20,10 +21,12 @@
 pub mod binaries;
 pub mod chance;
 pub mod client;
+pub mod diff_client;
 pub mod drill;
 pub mod fleet;
 pub mod http;
 pub mod lockstep;
+pub mod login_double;
 pub mod processes;
 pub mod programs;
 pub mod push;
@@ -31,6 +34,7 @@ pub mod raw;
 pub mod recordings;
 pub mod ring_tap;
 pub mod stepped;
+pub mod tqsdk;
 pub mod watch;
 pub mod witness;
 pub mod word;
