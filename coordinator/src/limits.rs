@@ -273,6 +273,10 @@ pub const EVENTS_AT_ONCE_MAX: usize = 16;
 /// The pause between such bundles.
 pub const EVENTS_PAUSE: Duration = Duration::from_millis(10);
 
+/// Days that a trading day may lie after the one most sessions say; the longest holiday is eleven days. One further ahead is
+/// taken for an error, and clients are not told it.
+pub const TRADING_DAY_AHEAD_DAYS_MAX: i32 = 15;
+
 // A universe in parts and a bundle of events beside it fit an outbox.
 const _: () = assert!(
     UNIVERSE_INSTRUMENTS_MAX.div_ceil(CONTROL_INSTRUMENTS_PER_MESSAGE_MAX) + EVENTS_AT_ONCE_MAX

@@ -51,6 +51,30 @@ fn number(raw: f64) -> Value {
     price_of(raw).map_or_else(|| json!("-"), |price| json!(price))
 }
 
+/// The bars of the seconds that lie wholly within these ticks are theirs.
+fn assert_bars(serial: &Value, ticks: &[Tick]) {
+    let of_second =
+        |tick: &&Tick, from: i64| (from..from + SECOND).contains(&tick.exchange_time_ns);
+    let bars = serial["data"].as_object().unwrap();
+    let mut compared = 0;
+    for bar in bars.values() {
+        let from = bar["datetime"].as_i64().unwrap();
+        if from <= ticks[0].exchange_time_ns {
+            continue;
+        }
+        let of: Vec<&Tick> = ticks.iter().filter(|tick| of_second(tick, from)).collect();
+        let prices = || of.iter().map(|tick| tick.last_price);
+        assert_eq!(bar["open"], number(of[0].last_price));
+        assert_eq!(bar["close"], number(of[of.len() - 1].last_price));
+        assert_eq!(bar["high"], number(prices().fold(f64::MIN, f64::max)));
+        assert_eq!(bar["low"], number(prices().fold(f64::MAX, f64::min)));
+        let before = ticks.iter().take_while(|tick| tick.exchange_time_ns < from).last().unwrap();
+        assert_eq!(bar["volume"], of[of.len() - 1].volume - before.volume);
+        compared += 1;
+    }
+    assert!(compared > 0, "no whole second among {} bars", bars.len());
+}
+
 #[tokio::test]
 async fn quotes_ticks_and_bars_are_what_the_ring_holds() {
     let fleet = still_market().await;
@@ -110,28 +134,7 @@ async fn quotes_ticks_and_bars_are_what_the_ring_holds() {
         assert_eq!(row["last_price"], number(tick.last_price));
         assert_eq!(row["volume"], tick.volume);
     }
-    // The bars of the seconds that lie wholly within what the tap saw.
-    let seconds = &snapshot["klines"]["DCE.m2705"][SECOND.to_string()];
-    let of_second =
-        |tick: &&Tick, from: i64| (from..from + SECOND).contains(&tick.exchange_time_ns);
-    let bars = seconds["data"].as_object().unwrap();
-    let mut compared = 0;
-    for bar in bars.values() {
-        let from = bar["datetime"].as_i64().unwrap();
-        if from <= ticks[0].exchange_time_ns {
-            continue;
-        }
-        let of: Vec<&Tick> = ticks.iter().filter(|tick| of_second(tick, from)).collect();
-        let prices = || of.iter().map(|tick| tick.last_price);
-        assert_eq!(bar["open"], number(of[0].last_price));
-        assert_eq!(bar["close"], number(of[of.len() - 1].last_price));
-        assert_eq!(bar["high"], number(prices().fold(f64::MIN, f64::max)));
-        assert_eq!(bar["low"], number(prices().fold(f64::MAX, f64::min)));
-        let before = ticks.iter().take_while(|tick| tick.exchange_time_ns < from).last().unwrap();
-        assert_eq!(bar["volume"], of[of.len() - 1].volume - before.volume);
-        compared += 1;
-    }
-    assert!(compared > 0, "no whole second among {} bars", bars.len());
+    assert_bars(&snapshot["klines"]["DCE.m2705"][SECOND.to_string()], &ticks);
     fleet.stop().await;
 }
 

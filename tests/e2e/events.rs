@@ -30,7 +30,7 @@ async fn event(client: &mut Client, fits: impl Fn(&Value) -> bool) -> Value {
 /// A market around the clock, so that silence is a fault whenever this runs.
 fn plan() -> FleetPlan {
     let home = Home::new();
-    let hours = home.write("hours.csv", "*,00:00-24:00\n".to_owned());
+    let hours = home.write("hours.csv", "*,00:00-24:00\n");
     FleetPlan::in_home(home).set("trading_hours", hours.display().to_string())
 }
 

@@ -195,6 +195,7 @@ impl<S: TickSource> Driver<S> {
                 return Err(DriverError::TaskGone(Task::Listener));
             }
         }
+        let opening = self.hub.open_next(now);
         let flushed = self.hub.flush(now);
         self.tell_coordinator(now);
         if wanted {
@@ -205,7 +206,7 @@ impl<S: TickSource> Driver<S> {
                 return Ok(true);
             }
         }
-        Ok(heard || more_ticks || flushed == Flushed::Some)
+        Ok(heard || more_ticks || opening || flushed == Flushed::Some)
     }
 
     /// Takes inputs for a while. True when it took any.

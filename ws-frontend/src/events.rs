@@ -16,6 +16,9 @@ use shm_layout::{ConnectionId, Date, InstrumentId};
 use crate::hashing::Set;
 use crate::limits::{EVENT_CONNECTIONS_MAX, EVENT_INSTRUMENTS_KEPT_MAX, EVENT_WHY_CHARS_MAX};
 
+/// A trading day so many days ahead of the next one told was wrong: no holiday is as long.
+const WRONG_DAYS: i32 = 15;
+
 /// What is known of the fleet.
 #[derive(Debug, Clone, Default)]
 pub struct Condition {
@@ -103,9 +106,12 @@ impl Condition {
                 (!fresh.is_empty()).then_some(Happening::Fresh(fresh))
             }
             FleetEvent::TradingDay { day } => {
-                // Fronts roll one after the other, and a new coordinator may hear the last one first.
-                let is_later = self.day.is_none_or(|known| known < day);
-                is_later.then(|| Happening::TradingDay(*self.day.insert(day)))
+                // Fronts roll one after the other, and a new coordinator may hear the last one first. One that takes back a day far
+                // ahead was told a wrong one before.
+                let is_news = |known: Date| {
+                    known < day || known.days_since_epoch() - day.days_since_epoch() > WRONG_DAYS
+                };
+                self.day.is_none_or(is_news).then(|| Happening::TradingDay(*self.day.insert(day)))
             }
         };
         happening.into_iter().collect()
@@ -358,5 +364,16 @@ mod tests {
         assert_eq!(condition.stale().count(), EVENT_INSTRUMENTS_KEPT_MAX);
         let Happening::Stale(told) = &said[0] else { panic!("{said:?}") };
         assert_eq!(told.len(), EVENT_INSTRUMENTS_KEPT_MAX);
+    }
+
+    #[test]
+    fn a_trading_day_far_ahead_is_taken_back() {
+        let mut condition = Condition::default();
+        let mut told = |day: &str| {
+            let day = Date::parse(day).unwrap();
+            condition.apply(FleetEvent::TradingDay { day }).len()
+        };
+        assert_eq!((told("20261123"), told("20261120"), told("20261124")), (1, 0, 1));
+        assert_eq!((told("20991231"), told("20261125"), told("20261124")), (1, 1, 0));
     }
 }

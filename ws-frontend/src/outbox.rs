@@ -82,13 +82,19 @@ impl Outbox {
 
     /// Queues whole frames that are not ticks, beyond the bound if need be.
     pub fn append(&mut self, frames: &[u8], now: Instant) {
-        if self.closed || frames.is_empty() {
+        self.append_with(now, |bytes| bytes.extend_from_slice(frames));
+    }
+
+    /// Queues what `write` appends, whole frames or nothing, beyond the bound if need be.
+    pub fn append_with(&mut self, now: Instant, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.closed {
             return;
         }
-        if self.pending() == 0 {
+        let (was_empty, before) = (self.pending() == 0, self.bytes.len());
+        write(&mut self.bytes);
+        if was_empty && self.bytes.len() > before {
             self.stalled_since = Some(now);
         }
-        self.bytes.extend_from_slice(frames);
     }
 
     /// Turns marks into bytes as long as few bytes wait. `encode` appends the frame of an instrument's latest tick and says

@@ -28,7 +28,6 @@ pub struct QuoteFaces {
 /// One instrument's quote.
 #[derive(Debug)]
 pub struct QuoteFace {
-    symbol: Box<str>,
     terms: Terms,
     quote: Quote,
     revision: Revision,
@@ -42,14 +41,8 @@ pub struct QuoteFace {
 
 impl QuoteFaces {
     /// One more session has this instrument's quote. `latest`: its latest tick, if there was any.
-    pub fn open(
-        &mut self,
-        instrument: InstrumentIndex,
-        symbol: &str,
-        terms: Terms,
-        latest: Option<&Tick>,
-    ) {
-        let face = self.faces.entry(instrument).or_insert_with(|| QuoteFace::new(symbol, terms));
+    pub fn open(&mut self, instrument: InstrumentIndex, terms: Terms, latest: Option<&Tick>) {
+        let face = self.faces.entry(instrument).or_insert_with(|| QuoteFace::new(terms));
         face.users += 1;
         if let Some(tick) = latest.filter(|_| face.users == 1) {
             face.update(tick);
@@ -72,10 +65,18 @@ impl QuoteFaces {
         }
     }
 
-    /// What is known of instruments has changed.
-    pub fn refresh_terms(&mut self, terms: impl Fn(InstrumentIndex, Terms) -> Terms) {
+    /// What is known of instruments has changed: `known` gives an instrument's terms, given those of before, and its latest tick.
+    pub fn refresh<'t>(
+        &mut self,
+        known: impl Fn(InstrumentIndex, Terms) -> (Terms, Option<&'t Tick>),
+    ) {
         for (instrument, face) in &mut self.faces {
-            face.terms = terms(*instrument, face.terms);
+            let (terms, latest) = known(*instrument, face.terms);
+            if std::mem::replace(&mut face.terms, terms) != terms
+                && let Some(tick) = latest
+            {
+                face.update(tick);
+            }
         }
     }
 
@@ -100,10 +101,9 @@ impl QuoteFaces {
 // === impl QuoteFace ===
 
 impl QuoteFace {
-    fn new(symbol: &str, terms: Terms) -> Self {
+    fn new(terms: Terms) -> Self {
         const FIRST: Revision = NOTHING_TOLD + 1;
         Self {
-            symbol: symbol.into(),
             terms,
             quote: Quote { time_ns: NO_TIME, values: [DiffValue::None; QUOTE_FIELDS_COUNT] },
             revision: FIRST,
@@ -120,12 +120,13 @@ impl QuoteFace {
         self.revision
     }
 
-    /// What has changed after a revision, as a JSON object; after [`NOTHING_TOLD`] the whole quote.
+    /// What has changed after a revision, after [`NOTHING_TOLD`] the whole quote but its symbol: as members of a JSON object, each
+    /// with a comma before it.
     pub fn since(&mut self, told: Revision) -> &[u8] {
-        let Self { symbol, quote, time_changed, changed, encoded, .. } = self;
+        let Self { quote, time_changed, changed, encoded, .. } = self;
         encoded.since(told, QUOTE_CHANGES_KEPT_MAX, |out| {
             if told == NOTHING_TOLD {
-                return push_quote(out, symbol, quote);
+                return push_quote(out, quote);
             }
             let fields = (0..).zip(&*changed).fold(0, |fields, (at, changed)| {
                 if *changed > told { fields | 1_u64 << at } else { fields }
@@ -173,6 +174,8 @@ mod tests {
     use serde_json::{Map as Object, Value, json};
     use shm_layout::{InstrumentId, NO_PRICE};
 
+    use crate::protocol::diff::push_quote_object;
+
     const TERMS: Terms = Terms { volume_multiple: Some(10), plain_prices: false };
 
     fn tick(last_price: f64, volume: i32, time_ns: i64) -> Tick {
@@ -180,22 +183,28 @@ mod tests {
         Tick { instrument_id, last_price, volume, exchange_time_ns: time_ns, ..Tick::EMPTY }
     }
 
-    fn read(bytes: &[u8]) -> Object<String, Value> {
+    fn read(members: &[u8]) -> Object<String, Value> {
+        let bytes = &object(members);
         serde_json::from_slice::<Value>(bytes).unwrap().as_object().unwrap().clone()
+    }
+
+    fn object(members: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        push_quote_object(&mut out, None, members);
+        out
     }
 
     #[test]
     fn what_changed_is_told_and_no_more() {
         let mut faces = QuoteFaces::default();
-        faces.open(7, "SHFE.rb2601", TERMS, Some(&tick(3145.0, 1, 0)));
+        faces.open(7, TERMS, Some(&tick(3145.0, 1, 0)));
         let face = faces.get_mut(7).unwrap();
         let whole = read(face.since(NOTHING_TOLD));
-        assert_eq!(whole["instrument_id"], "SHFE.rb2601");
         assert_eq!(whole["last_price"], 3145.0);
         let told = face.revision();
         faces.update(7, &tick(3145.0, 2, 0));
         let face = faces.get_mut(7).unwrap();
-        assert_eq!(face.since(told), br#"{"volume":2}"#);
+        assert_eq!(face.since(told), br#","volume":2"#);
         faces.update(7, &tick(NO_PRICE, 3, 1_000));
         let face = faces.get_mut(7).unwrap();
         assert_eq!(
@@ -203,7 +212,7 @@ mod tests {
             json!({"volume": 3, "last_price": "-", "datetime": "1970-01-01 08:00:00.000001"})
         );
         let revision = face.revision();
-        assert_eq!(face.since(revision), b"{}");
+        assert_eq!(face.since(revision), b"");
         faces.update(7, &tick(NO_PRICE, 3, 1_000));
         assert_eq!(faces.get_mut(7).unwrap().revision(), revision, "nothing has changed");
     }
@@ -211,9 +220,9 @@ mod tests {
     #[test]
     fn a_quote_lives_as_long_as_a_session_has_it() {
         let mut faces = QuoteFaces::default();
-        faces.open(7, "SHFE.rb2601", TERMS, None);
+        faces.open(7, TERMS, None);
         faces.update(7, &tick(1.0, 1, 0));
-        faces.open(7, "SHFE.rb2601", TERMS, Some(&tick(2.0, 1, 0)));
+        faces.open(7, TERMS, Some(&tick(2.0, 1, 0)));
         faces.close(7);
         let whole = read(faces.get_mut(7).unwrap().since(NOTHING_TOLD));
         assert_eq!(whole["last_price"], 1.0, "it is kept up to date by itself");
@@ -226,7 +235,7 @@ mod tests {
     fn a_tick_without_a_time_has_that_of_its_receipt() {
         let mut faces = QuoteFaces::default();
         let tick = Tick { receive_time_ns: 5_000, ..tick(1.0, 1, NO_TIME) };
-        faces.open(7, "SHFE.rb2601", TERMS, Some(&tick));
+        faces.open(7, TERMS, Some(&tick));
         let whole = read(faces.get_mut(7).unwrap().since(NOTHING_TOLD));
         assert_eq!(whole["datetime"], "1970-01-01 08:00:00.000005");
     }
@@ -238,7 +247,7 @@ mod tests {
             steps in prop::collection::vec((0..4_usize, 0..3_i32, 0..3_i32, 0..3_i64), 1..200),
         ) {
             let mut faces = QuoteFaces::default();
-            faces.open(7, "SHFE.rb2601", TERMS, None);
+            faces.open(7, TERMS, None);
             let mut clients: [_; 3] = std::array::from_fn(|_| (NOTHING_TOLD, Object::new()));
             for (who, price, volume, time) in steps {
                 let Some((told, snapshot)) = clients.get_mut(who) else {

@@ -26,6 +26,8 @@ pub struct Session<P> {
     pub speech: Speech,
     /// A query of it is being answered; until then it is not read from.
     pub asking: Option<QueryToken>,
+    /// A chart of it is being opened; likewise.
+    pub opens_chart: bool,
     /// The socket took no more; it will say when it does again.
     pub blocked: bool,
     /// It waits to be read from.
@@ -87,6 +89,12 @@ impl Speech {
         }
     }
 
+    /// True when the client is told what happens to the fleet.
+    #[must_use]
+    pub const fn hears_events(&self) -> bool {
+        matches!(self, Self::Action { events: true } | Self::Diff(_))
+    }
+
     /// What DIFF has to remember, of a client that speaks it.
     pub fn diff_mut(&mut self) -> Option<&mut DiffSession> {
         match self {
@@ -106,6 +114,7 @@ impl<P> Session<P> {
             outbox: Outbox::default(),
             speech: Speech::default(),
             asking: None,
+            opens_chart: false,
             blocked: false,
             held: false,
             touched: false,

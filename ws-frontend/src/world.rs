@@ -47,7 +47,7 @@ impl World {
         if exists {
             let terms = self.terms(instrument, listed.exchange);
             let latest = self.book.latest(instrument);
-            self.faces.open(instrument, &listed.symbol, terms, latest);
+            self.faces.open(instrument, terms, latest);
         }
         exists
     }
@@ -55,9 +55,10 @@ impl World {
     /// More is known of instruments than was.
     pub fn refresh_terms(&mut self) {
         let (book, universe) = (&self.book, &self.universe);
-        self.faces.refresh_terms(|instrument, before| {
+        self.faces.refresh(|instrument, before| {
             let id = book.instrument(instrument);
-            Terms { volume_multiple: id.and_then(|id| multiple_of(universe, &id)), ..before }
+            let volume_multiple = id.and_then(|id| multiple_of(universe, &id));
+            (Terms { volume_multiple, ..before }, book.latest(instrument))
         });
     }
 
@@ -67,6 +68,13 @@ impl World {
         let known = self.known(instrument).map(|known| known.exchange);
         let seen = || self.book.latest(instrument).map(shm_layout::Tick::exchange);
         known.filter(|exchange| !exchange.is_unknown()).or_else(seen)
+    }
+
+    /// True unless an instrument is known to be traded elsewhere.
+    #[must_use]
+    pub fn may_be_at(&self, instrument: &InstrumentId, exchange: ExchangeId) -> bool {
+        let known = self.universe.get(instrument).map(|known| known.exchange);
+        known.is_none_or(|known| known.is_unknown() || known == exchange)
     }
 
     /// How the numbers of an instrument of this exchange are to be read.

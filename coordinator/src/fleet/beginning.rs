@@ -114,6 +114,7 @@ impl Fleet {
             drained: false,
             wish: None,
             retiring: None,
+            outdated: false,
             removed: false,
             plan,
         };

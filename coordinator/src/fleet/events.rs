@@ -23,7 +23,9 @@ use shm_layout::control::{FleetEvent, SessionState, ToFrontend};
 use super::worker::Worker;
 use super::{Action, ClientId, Fleet};
 use crate::life::Phase;
-use crate::limits::{EVENTS_AT_ONCE_MAX, EVENTS_PAUSE, FRONT_EVENT_INTERVAL};
+use crate::limits::{
+    EVENTS_AT_ONCE_MAX, EVENTS_PAUSE, FRONT_EVENT_INTERVAL, TRADING_DAY_AHEAD_DAYS_MAX,
+};
 use stale::StaleInstruments;
 
 /// What is known of the fleet and what of it was told, connections apart.
@@ -185,8 +187,8 @@ impl Fleet {
         }
         let ready = self.workers.iter().filter(|worker| worker.is_ready());
         let sessions = ready.filter_map(|worker| worker.state.session());
-        let day = sessions.filter_map(|session| session.trading_day).max();
-        self.events.day = self.events.day.max(day);
+        let said = sessions.filter_map(|session| session.trading_day).collect();
+        self.events.day = trading_day(said, self.events.day);
         if let Some(client) = self.frontend.client {
             self.prepare_fronts(now);
             self.events.prepare_day();
@@ -263,6 +265,24 @@ impl Fleet {
         }
         self.events.waiting.push_back(FleetEvent::FrontRemoved { connection });
     }
+}
+
+/// The trading day by what the ready sessions say, after the one known so far: the latest of theirs, and it never falls. But a
+/// front can be wrong: what lies more than [`TRADING_DAY_AHEAD_DAYS_MAX`] after the day that most of them say does not count,
+/// and if it was known, it is no longer. Where as many say another, the one that was known holds, else the earlier.
+fn trading_day(mut said: Vec<Date>, known: Option<Date>) -> Option<Date> {
+    said.sort_unstable();
+    let is_near = |day: Date, of: Date| {
+        let days = day.days_since_epoch() - of.days_since_epoch();
+        days.abs() <= TRADING_DAY_AHEAD_DAYS_MAX
+    };
+    let rank = |says: &&[Date]| (says.len(), known.is_some_and(|known| is_near(says[0], known)));
+    // Of those that rank alike it finds the last, so they are looked at from the latest to the earliest.
+    let Some(most) = said.chunk_by(Date::eq).rev().max_by_key(rank).map(|says| says[0]) else {
+        return known;
+    };
+    let counts = |day: &Date| *day <= most || is_near(*day, most);
+    said.into_iter().chain(known).filter(counts).max()
 }
 
 // === impl Events ===

@@ -342,6 +342,7 @@ impl Fleet {
         worker.client = None;
         worker.inheritance = None;
         worker.met = true;
+        worker.outdated = false;
         worker.of_another = None;
         worker.state.died();
         worker.pulse = Pulse::default();

@@ -302,8 +302,8 @@ impl Fleet {
         let mut first = true;
         while first || parts.len() > 0 {
             let instruments = parts.next().unwrap_or_default().to_vec();
-            self.actions
-                .push(Action::TellFrontend(client, ToFrontend::Universe { first, instruments }));
+            let part = ToFrontend::Universe { first, last: parts.len() == 0, instruments };
+            self.actions.push(Action::TellFrontend(client, part));
             first = false;
         }
     }

@@ -154,15 +154,16 @@ impl Fleet {
             said.push(format!("{id} is not drained any longer"));
         }
         let ran = self.workers[index].is_used();
+        let worker = &mut self.workers[index];
+        worker.outdated |= changed && worker.life.is_alive();
         if !plan.enabled && (ran || wish.is_some() || before.enabled) {
             said.push(format!("{id} is switched off"));
             self.retire(index, Afterwards::Disable, now);
         } else if plan.enabled && !ran {
             said.push(format!("{id} is started"));
-            let worker = &mut self.workers[index];
             worker.retiring = None;
             worker.life.enable(now);
-            if changed && worker.life.is_alive() && !worker.life.is_ending() {
+            if worker.outdated && worker.life.is_alive() && !worker.life.is_ending() {
                 // It was still saying farewell, with the settings it has.
                 self.restart_later(index);
             }
@@ -179,7 +180,7 @@ impl Fleet {
     fn take_back(&mut self, index: usize, plan: PlannedConnection, now: Instant) {
         let worker = &mut self.workers[index];
         let enabled = plan.enabled;
-        (worker.removed, worker.plan) = (false, plan);
+        (worker.removed, worker.plan, worker.outdated) = (false, plan, true);
         if enabled {
             worker.life.enable(now);
             self.retire(index, Afterwards::Restart, now);
@@ -194,7 +195,7 @@ impl Fleet {
         self.placement.set_seat(seat_of(index), |seat| seat.capacity = capacity);
     }
 
-    fn restart_later(&mut self, index: usize) {
+    pub(super) fn restart_later(&mut self, index: usize) {
         if !self.to_restart.contains(&index) {
             self.to_restart.push_back(index);
         }

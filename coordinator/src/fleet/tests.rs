@@ -9,14 +9,14 @@ use proptest::prelude::*;
 use shm_layout::clock::monotonic;
 use shm_layout::control::{
     Assignment, Carry, CarryRole, ConnectionWish, FromFrontend, FromWorker, FrontendHello, Hello,
-    InstrumentReport, InstrumentState, Role, SessionReport, SessionState, Standing, WorkerHello,
-    WorkerProcess, WorkerStats,
+    InstrumentReport, InstrumentState, ListedFacts, Role, SessionReport, SessionState, Standing,
+    WorkerHello, WorkerProcess, WorkerStats,
 };
 use shm_layout::limits::CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
 use shm_layout::version::CONTROL_PROTOCOL;
 use shm_layout::{
-    BrokerId, ConnectionId, Date, Epoch, FrontAddr, Generation, Incarnation, InstrumentId,
-    TradingCalendar, WorkerId,
+    BrokerId, ConnectionId, Date, Epoch, ExchangeId, FrontAddr, Generation, Incarnation,
+    InstrumentId, TradingCalendar, WorkerId,
 };
 
 use super::*;
@@ -631,6 +631,87 @@ fn a_reload_adds_removes_and_restarts_without_a_touch_to_the_others() {
             "auto_failover is false"
         ]
     );
+}
+
+/// A reload in which one connection is switched on or off, and has other settings or not.
+fn with_first(connections: &[PlannedConnection], enabled: bool, changed: bool) -> Reload {
+    let plan = |(index, plan): (usize, &PlannedConnection)| {
+        let first = PlannedConnection { enabled, ..plan.clone() };
+        if index == 0 { (first, changed) } else { (plan.clone(), false) }
+    };
+    reload_of(connections.iter().enumerate().map(plan), Vec::new())
+}
+
+#[test]
+fn settings_that_came_while_it_was_switched_off_hold_when_it_is_enabled() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    let connections = plan(&[10, 10], Found::Nothing).connections;
+    let c0 = ConnectionId::parse("c0").unwrap();
+    let others = [with_first(&connections, false, true), with_first(&connections, false, false)];
+    for other in others {
+        // Its farewell takes a while: what it carries has to tick elsewhere first.
+        world.fleet.reload(other, world.now);
+    }
+    let said = world.fleet.wish(c0, ConnectionWish::Enable, world.now).unwrap();
+    assert_eq!(said, ["c0 is used again, and restarted with its new settings"]);
+    (0..3).for_each(|_| world.pass(PLAN_INTERVAL));
+    let first = world.workers[&0].client.unwrap();
+    assert!(world.said.contains(&Action::TellWorker(first, ToWorker::Stop)));
+    world.die(0, Exit::Code(0));
+    world.pass(PLAN_INTERVAL);
+    world.worker_hello(0);
+    let said = world.fleet.wish(c0, ConnectionWish::Enable, world.now).unwrap();
+    assert_eq!(said, ["c0 was in use already"], "the new one has the new settings");
+}
+
+#[test]
+fn settings_that_came_while_it_was_switched_off_hold_when_the_file_enables_it() {
+    let mut world = World::running(&[10, 10]);
+    let frontend = world.frontend_client();
+    world.want(frontend, true, ids(0..4), vec![]);
+    let connections = plan(&[10, 10], Found::Nothing).connections;
+    world.fleet.reload(with_first(&connections, false, true), world.now);
+    world.fleet.reload(with_first(&connections, true, false), world.now);
+    (0..3).for_each(|_| world.pass(PLAN_INTERVAL));
+    let first = world.workers[&0].client.unwrap();
+    assert!(world.said.contains(&Action::TellWorker(first, ToWorker::Stop)));
+}
+
+#[test]
+fn a_list_has_a_first_and_a_last_part() {
+    let parts = |world: &mut World| {
+        let said = std::mem::take(&mut world.said).into_iter();
+        let part = |action| match action {
+            Action::TellFrontend(_, ToFrontend::Universe { first, last, instruments }) => {
+                Some((first, last, instruments.len()))
+            }
+            _ => None,
+        };
+        said.filter_map(part).collect::<Vec<_>>()
+    };
+    let mut world = World::running(&[1]);
+    assert_eq!(parts(&mut world), [(true, true, 0)]);
+    let of = |count: usize| {
+        let listed = |n| ListedInstrument {
+            instrument: id(n),
+            exchange: ExchangeId::UNKNOWN,
+            facts: ListedFacts::default(),
+        };
+        let universe = ids(0..u32::try_from(count).unwrap());
+        let universe = (0..universe.len()).map(|n| listed(u32::try_from(n).unwrap())).collect();
+        Reload { universe, ..with_first(&plan(&[1], Found::Nothing).connections, true, false) }
+    };
+    let max = CONTROL_INSTRUMENTS_PER_MESSAGE_MAX;
+    for (count, expected) in [
+        (max, vec![(true, true, max)]),
+        (2 * max + 1, vec![(true, false, max), (false, false, max), (false, true, 1)]),
+    ] {
+        world.fleet.reload(of(count), world.now);
+        world.pass(Duration::ZERO);
+        assert_eq!(parts(&mut world), expected);
+    }
 }
 
 #[test]

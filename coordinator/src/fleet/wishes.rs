@@ -138,6 +138,12 @@ impl Fleet {
         if failed {
             worker.life.replace(now);
         }
+        let keeps_running = worker.life.is_alive() && !worker.life.is_ending();
+        if worker.outdated && keeps_running && worker.retiring.is_none() {
+            // The file gave it other settings while it was switched off, and it has not ended since.
+            self.restart_later(index);
+            return Ok(format!("{id} is used again, and restarted with its new settings"));
+        }
         Ok(if was_off || failed {
             format!("{id} is started")
         } else if was_drained || was_retiring {

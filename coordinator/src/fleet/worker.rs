@@ -52,6 +52,8 @@ pub(super) struct Worker {
     pub(super) wish: Option<ConnectionWish>,
     /// It is to end in an orderly way.
     pub(super) retiring: Option<Retiring>,
+    /// Its worker runs with settings that are no longer ours; it is restarted before it is used on.
+    pub(super) outdated: bool,
     /// Its connection is no longer configured; the place is given to the next new one once its worker is gone.
     pub(super) removed: bool,
 }

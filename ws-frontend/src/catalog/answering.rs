@@ -65,7 +65,7 @@ pub fn answer(
 // === impl Answering ===
 
 impl Answering<'_> {
-    fn root(&mut self, parts: &Parts<RootPart>) -> Result<(), QueryError> {
+    fn root(&mut self, parts: &Parts<RootPart<'_>>) -> Result<(), QueryError> {
         self.object(parts, |answering, part| match part {
             RootPart::TypeName => answering.text("rootQuery"),
             RootPart::Instruments(filter, plan) => answering.instruments(filter, plan),
@@ -73,13 +73,13 @@ impl Answering<'_> {
     }
 
     /// A list of the instruments that a filter takes.
-    fn instruments(&mut self, filter: &Filter, plan: &Plan) -> Result<(), QueryError> {
+    fn instruments(&mut self, filter: &Filter<'_>, plan: &Plan<'_>) -> Result<(), QueryError> {
         let catalog = self.catalog;
         let mut found: Vec<(usize, Option<&str>)> = match &filter.symbols {
             None => (0..catalog.known).map(|index| (index, None)).collect(),
             Some(symbols) => {
                 let named = |text| catalog.index_of(&Symbol::parse(text)?);
-                let texts = symbols.iter().map(String::as_str);
+                let texts = symbols.iter().copied();
                 texts.filter_map(|text| Some((named(text)?, Some(text)))).collect()
             }
         };
@@ -97,8 +97,8 @@ impl Answering<'_> {
         Ok(())
     }
 
-    fn takes(&mut self, filter: &Filter, index: usize) -> Result<bool, QueryError> {
-        self.step()?;
+    fn takes(&mut self, filter: &Filter<'_>, index: usize) -> Result<bool, QueryError> {
+        self.steps(1)?;
         let contract = &self.catalog.contracts[index];
         let has_night = self.catalog.trading_time(contract).has_night();
         let has_derivatives = self.catalog.derivatives.contains_key(&index);
@@ -109,9 +109,9 @@ impl Answering<'_> {
         &mut self,
         index: usize,
         asked_as: Option<&str>,
-        plan: &Plan,
+        plan: &Plan<'_>,
     ) -> Result<(), QueryError> {
-        self.step()?;
+        self.steps(plan.steps)?;
         let contract = &self.catalog.contracts[index];
         let node = Node { contract, asked_as, tick: OnceCell::new() };
         self.out.push(b'{');
@@ -130,7 +130,7 @@ impl Answering<'_> {
         Ok(())
     }
 
-    fn what(&mut self, index: usize, node: &Node<'_>, what: &What) -> Result<(), QueryError> {
+    fn what(&mut self, index: usize, node: &Node<'_>, what: &What<'_>) -> Result<(), QueryError> {
         let catalog = self.catalog;
         match what {
             What::TypeName => self.text(node.contract.class.type_name()),
@@ -170,7 +170,7 @@ impl Answering<'_> {
     fn connection(
         &mut self,
         nodes: &[usize],
-        parts: &Parts<ConnectionPart>,
+        parts: &Parts<ConnectionPart<'_>>,
     ) -> Result<(), QueryError> {
         self.object(parts, |answering, part| match part {
             ConnectionPart::TypeName => answering.text("derivativeConnection"),
@@ -271,6 +271,7 @@ impl Answering<'_> {
         parts: &Parts<T>,
         mut write: impl FnMut(&mut Self, &T) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
+        self.steps(parts.len() as u64)?;
         self.out.push(b'{');
         let mut is_first = true;
         for (key, part) in parts {
@@ -298,9 +299,9 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// Looks at one more contract, unless that is too much.
-    fn step(&mut self) -> Result<(), QueryError> {
-        self.steps_left = self.steps_left.checked_sub(1).ok_or(QueryError::TooMuch)?;
+    /// Goes on by so many steps, unless that is too much.
+    fn steps(&mut self, count: u64) -> Result<(), QueryError> {
+        self.steps_left = self.steps_left.checked_sub(count).ok_or(QueryError::TooMuch)?;
         if self.out.len() > QUERY_ANSWER_BYTES_MAX {
             return Err(QueryError::TooMuch);
         }

@@ -3,59 +3,66 @@
 //! Of the language there is what queries need: one query, fields with aliases and arguments, named and inline fragments,
 //! variables with defaults. Directives are refused, since ignoring one would give another answer than it asks for.
 
+use std::rc::Rc;
+
 use apollo_parser::cst::{self, CstNode};
-use apollo_parser::{Parser, SyntaxToken};
+use apollo_parser::{Parser, SyntaxKind, SyntaxNode, SyntaxToken};
 use serde_json::{Map as Object, Value};
 
+use super::given::{Arguments, Given};
 use super::query_error::QueryError;
 use crate::hashing::Map;
-use crate::limits::{ECHO_CHARS_MAX, QUERY_DEPTH_MAX, QUERY_TOKENS_MAX};
+use crate::limits::{
+    ECHO_CHARS_MAX, QUERY_ARGUMENTS_MAX, QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX, QUERY_TOKENS_MAX,
+};
 
 /// A query and its fragments.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) selections: Vec<Selection>,
-    pub(super) fragments: Map<String, Fragment>,
+pub(super) struct Document<'v> {
+    pub(super) selections: Vec<Selection<'v>>,
+    pub(super) fragments: Map<String, Fragment<'v>>,
 }
 
 /// Selections that hold for a type.
 #[derive(Debug)]
-pub(super) struct Fragment {
+pub(super) struct Fragment<'v> {
     pub(super) on: Option<String>,
-    pub(super) selections: Vec<Selection>,
+    pub(super) selections: Vec<Selection<'v>>,
 }
 
 /// What stands in braces.
 #[derive(Debug)]
-pub(super) enum Selection {
-    Field(Field),
+pub(super) enum Selection<'v> {
+    Field(Field<'v>),
     Spread(String),
-    Inline(Fragment),
+    Inline(Fragment<'v>),
 }
 
 /// A field as it is asked for.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct Field<'v> {
     /// Under which name the answer has it.
     pub(super) key: String,
     pub(super) name: String,
-    /// Names of enumerations are texts here.
-    pub(super) arguments: Vec<(String, Value)>,
+    pub(super) arguments: Arguments<'v>,
     /// `None` where no braces follow.
-    pub(super) selections: Option<Vec<Selection>>,
+    pub(super) selections: Option<Vec<Selection<'v>>>,
 }
 
-/// What values are read with.
-struct Reader<'a> {
-    variables: Option<&'a Object<String, Value>>,
-    defaults: Map<String, Option<Value>>,
+/// What a query is read with.
+struct Reader<'v> {
+    /// Those that are declared, each with what it was given, else its default, else null.
+    variables: Map<String, Rc<Given<'v>>>,
+    /// Those read so far, by their text.
+    arguments: Map<String, Arguments<'v>>,
+    selections_left: usize,
 }
 
 // === impl Document ===
 
-impl Document {
+impl<'v> Document<'v> {
     /// Reads a query.
-    pub(super) fn parse(text: &str, variables: Option<&Value>) -> Result<Self, QueryError> {
+    pub(super) fn parse(text: &str, variables: Option<&'v Value>) -> Result<Self, QueryError> {
         let parser = Parser::new(text).recursion_limit(QUERY_DEPTH_MAX);
         let tree = parser.token_limit(QUERY_TOKENS_MAX).parse();
         if let Some(error) = tree.errors().next() {
@@ -89,7 +96,7 @@ impl Document {
             return Err(QueryError::Operation("only queries are answered"));
         }
         no_directives(operation.directives().is_some())?;
-        let reader = Reader::of(&operation, variables)?;
+        let mut reader = Reader::of(&operation, variables)?;
         let selections = reader.selections(operation.selection_set())?;
         let mut named = Map::default();
         for fragment in fragments {
@@ -109,28 +116,39 @@ impl Document {
 
 // === impl Reader ===
 
-impl<'a> Reader<'a> {
+impl<'v> Reader<'v> {
     fn of(
         operation: &cst::OperationDefinition,
-        variables: Option<&'a Object<String, Value>>,
+        sent: Option<&'v Object<String, Value>>,
     ) -> Result<Self, QueryError> {
-        let mut reader = Self { variables, defaults: Map::default() };
+        let mut reader = Self {
+            variables: Map::default(),
+            arguments: Map::default(),
+            selections_left: QUERY_SELECTIONS_MAX,
+        };
         let declared = operation.variable_definitions();
         for variable in declared.iter().flat_map(cst::VariableDefinitions::variable_definitions) {
             let name = name_of(variable.variable().and_then(|variable| variable.name()))?;
             let default = variable.default_value().and_then(|default| default.value());
             let default = default.map(|value| reader.value(&value)).transpose()?;
-            reader.defaults.insert(name, default);
+            let sent = sent.and_then(|sent| sent.get(&name)).map(Given::Sent);
+            let value = sent.or(default).unwrap_or(Given::Literal(Value::Null));
+            reader.variables.insert(name, Rc::new(value));
         }
         Ok(reader)
     }
 
-    fn selections(&self, set: Option<cst::SelectionSet>) -> Result<Vec<Selection>, QueryError> {
+    fn selections(
+        &mut self,
+        set: Option<cst::SelectionSet>,
+    ) -> Result<Vec<Selection<'v>>, QueryError> {
         let set = set.ok_or(QueryError::Operation("braces are missing"))?;
         set.selections().map(|selection| self.selection(selection)).collect()
     }
 
-    fn selection(&self, selection: cst::Selection) -> Result<Selection, QueryError> {
+    fn selection(&mut self, selection: cst::Selection) -> Result<Selection<'v>, QueryError> {
+        self.selections_left =
+            self.selections_left.checked_sub(1).ok_or(QueryError::TooManySelections)?;
         Ok(match selection {
             cst::Selection::Field(field) => {
                 no_directives(field.directives().is_some())?;
@@ -159,30 +177,42 @@ impl<'a> Reader<'a> {
     }
 
     fn arguments(
-        &self,
+        &mut self,
         arguments: Option<cst::Arguments>,
-    ) -> Result<Vec<(String, Value)>, QueryError> {
-        let mut read: Vec<(String, Value)> = Vec::new();
-        for argument in arguments.iter().flat_map(cst::Arguments::arguments) {
+    ) -> Result<Arguments<'v>, QueryError> {
+        let Some(arguments) = arguments else { return Ok(Arguments::default()) };
+        let text = without_layout(arguments.syntax());
+        if let Some(known) = self.arguments.get(&text) {
+            return Ok(Rc::clone(known));
+        }
+        let mut read: Vec<(String, Given<'v>)> = Vec::new();
+        for argument in arguments.arguments() {
             let name = name_of(argument.name())?;
             if read.iter().any(|(known, _)| *known == name) {
                 return Err(QueryError::Operation("an argument is given twice"));
             }
+            if read.len() == QUERY_ARGUMENTS_MAX {
+                return Err(QueryError::Operation("no field takes so many arguments"));
+            }
             let value = argument.value().ok_or(QueryError::Operation("a value is missing"))?;
             read.push((name, self.value(&value)?));
         }
+        let read = Rc::new(read);
+        self.arguments.insert(text, Rc::clone(&read));
         Ok(read)
     }
 
-    fn value(&self, value: &cst::Value) -> Result<Value, QueryError> {
-        Ok(match value {
+    fn value(&self, value: &cst::Value) -> Result<Given<'v>, QueryError> {
+        Ok(Given::Literal(match value {
             cst::Value::Variable(variable) => {
-                let name = name_of(variable.name())?;
-                let Some(default) = self.defaults.get(&name) else {
+                let Some(value) = self.variables.get(&name_of(variable.name())?) else {
                     return Err(QueryError::Operation("a variable is used that is not declared"));
                 };
-                let given = self.variables.and_then(|variables| variables.get(&name));
-                given.or(default.as_ref()).cloned().unwrap_or(Value::Null)
+                return Ok(Given::Variable(Rc::clone(value)));
+            }
+            cst::Value::ListValue(list) => {
+                let values = list.values().map(|one| self.value(&one));
+                return Ok(Given::List(values.collect::<Result<_, _>>()?));
             }
             cst::Value::StringValue(text) => Value::String(text_of(text)?),
             cst::Value::IntValue(number) => number_of(number.syntax().first_token())?,
@@ -190,13 +220,10 @@ impl<'a> Reader<'a> {
             cst::Value::BooleanValue(flag) => Value::Bool(flag.true_token().is_some()),
             cst::Value::NullValue(_) => Value::Null,
             cst::Value::EnumValue(name) => Value::String(name_of(name.name())?),
-            cst::Value::ListValue(list) => {
-                Value::Array(list.values().map(|one| self.value(&one)).collect::<Result<_, _>>()?)
-            }
             cst::Value::ObjectValue(_) => {
                 return Err(QueryError::Operation("no argument is an object"));
             }
-        })
+        }))
     }
 }
 
@@ -205,6 +232,19 @@ fn no_directives(there_are: bool) -> Result<(), QueryError> {
         return Err(QueryError::Operation("directives are not possible"));
     }
     Ok(())
+}
+
+/// The text of a part of the query with its tokens set alike.
+fn without_layout(node: &SyntaxNode) -> String {
+    let mut text = String::new();
+    for token in node.descendants_with_tokens().filter_map(|element| element.into_token()) {
+        if !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMA | SyntaxKind::COMMENT)
+        {
+            text.push_str(token.text());
+            text.push(' ');
+        }
+    }
+    text
 }
 
 /// A name; the parser lets none be missing where it finds no fault.

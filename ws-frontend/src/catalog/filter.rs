@@ -4,20 +4,21 @@
 //! past, which nobody here knows: today's is given. No list says of what category a product is, so a filter by `categories`
 //! finds nothing.
 
-use serde_json::Value;
-
 use super::contract::{Class, Contract};
 use super::document::{Field, shortened};
+use super::given::{Given, ValuesLeft};
 use super::query_error::QueryError;
+use super::schema::Classes;
+use crate::hashing::Set;
 
 /// What an instrument must be; `None` where anything is good.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(super) struct Filter<'a> {
     /// Named so, see [`super::Symbol`].
-    pub(super) symbols: Option<Vec<String>>,
-    classes: Option<Vec<Class>>,
-    exchanges: Option<Vec<String>>,
-    products: Option<Vec<String>>,
+    pub(super) symbols: Option<Vec<&'a str>>,
+    classes: Option<Classes>,
+    exchanges: Option<Set<&'a str>>,
+    products: Option<Set<&'a str>>,
     expired: Option<bool>,
     has_night: Option<bool>,
     has_derivatives: Option<bool>,
@@ -82,34 +83,49 @@ const CATEGORIES: [&str; 13] = [
 
 // === impl Filter ===
 
-impl Filter {
+impl<'a> Filter<'a> {
     /// Reads the arguments of a field; one that takes none refuses any.
-    pub(super) fn of(name: &'static str, field: &Field) -> Result<Self, QueryError> {
+    pub(super) fn of(
+        name: &'static str,
+        field: &'a Field<'_>,
+        left: &mut ValuesLeft,
+    ) -> Result<Self, QueryError> {
         let taken = TAKEN.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, all)| all);
         let mut filter = Self::default();
-        for (argument, value) in &field.arguments {
+        for (argument, value) in field.arguments.iter() {
             let Some(argument) = taken.iter().find(|known| *known == argument) else {
                 return Err(QueryError::Argument { field: name, argument: shortened(argument) });
             };
             if !value.is_null() {
-                filter.take(argument, value)?;
+                filter.take(argument, value, left)?;
             }
         }
         Ok(filter)
     }
 
-    fn take(&mut self, argument: &'static str, value: &Value) -> Result<(), QueryError> {
+    fn take(
+        &mut self,
+        argument: &'static str,
+        value: &'a Given<'_>,
+        left: &mut ValuesLeft,
+    ) -> Result<(), QueryError> {
         match argument {
-            "instrument_id" => self.symbols = Some(texts(argument, value)?),
-            "exchange_id" => self.exchanges = Some(texts(argument, value)?),
-            "product_id" => self.products = Some(texts(argument, value)?),
+            "instrument_id" => self.symbols = Some(texts(argument, value, left)?),
+            "exchange_id" => {
+                self.exchanges = Some(texts(argument, value, left)?.into_iter().collect());
+            }
+            "product_id" => {
+                self.products = Some(texts(argument, value, left)?.into_iter().collect());
+            }
             "class" => {
                 let names = Class::ALL.map(Class::name);
-                let chosen = chosen(argument, &names, &texts(argument, value)?)?;
-                self.classes = Some(chosen.into_iter().map(|index| Class::ALL[index]).collect());
+                let chosen = chosen(argument, &names, &texts(argument, value, left)?)?;
+                let chosen = Class::ALL.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
+                self.classes =
+                    Some(chosen.fold(Classes::NONE, |all, (class, _)| all.or(Classes::one(class))));
             }
             "categories" => {
-                chosen(argument, &CATEGORIES, &texts(argument, value)?)?;
+                chosen(argument, &CATEGORIES, &texts(argument, value, left)?)?;
                 self.of_category = true;
             }
             "expired" => self.expired = Some(flag(argument, value)?),
@@ -123,12 +139,12 @@ impl Filter {
 
     /// True when an instrument is what is asked for, whatever its name.
     pub(super) fn takes(&self, contract: &Contract, beside: &Beside) -> bool {
-        let among = |texts: &Option<Vec<String>>, text: Option<&str>| {
-            texts.as_ref().is_none_or(|texts| texts.iter().any(|one| Some(one.as_str()) == text))
+        let among = |texts: &Option<Set<&str>>, text: Option<&str>| {
+            texts.as_ref().is_none_or(|texts| text.is_some_and(|text| texts.contains(text)))
         };
         let is = |wanted: Option<bool>, fact: bool| wanted.is_none_or(|wanted| wanted == fact);
         !self.of_category
-            && self.classes.as_ref().is_none_or(|classes| classes.contains(&contract.class))
+            && self.classes.is_none_or(|classes| classes.contains(contract.class))
             && among(&self.exchanges, Some(contract.exchange.as_str()))
             && among(&self.products, contract.product.as_deref())
             && is(self.expired, contract.expired)
@@ -141,26 +157,30 @@ fn must_be(argument: &'static str, what: &str) -> QueryError {
     QueryError::Value { argument, must_be: what.to_owned() }
 }
 
-fn texts(argument: &'static str, value: &Value) -> Result<Vec<String>, QueryError> {
-    let one = |value: &Value| value.as_str().map(str::to_owned);
-    let texts = match value {
-        Value::Array(values) => values.iter().map(one).collect(),
-        value => one(value).map(|text| vec![text]),
-    };
-    texts.ok_or_else(|| must_be(argument, "a text or a list of texts"))
-}
-
-/// The places of these words among the known ones.
-fn chosen(
+fn texts<'a>(
     argument: &'static str,
-    known: &[&str],
-    words: &[String],
-) -> Result<Vec<usize>, QueryError> {
-    let place = |word: &String| known.iter().position(|known| known == word);
-    let places: Option<Vec<usize>> = words.iter().map(place).collect();
-    places.ok_or_else(|| must_be(argument, &format!("one of {}", known.join(", "))))
+    value: &'a Given<'_>,
+    left: &mut ValuesLeft,
+) -> Result<Vec<&'a str>, QueryError> {
+    value.texts(left)?.ok_or_else(|| must_be(argument, "a text or a list of texts"))
 }
 
-fn flag(argument: &'static str, value: &Value) -> Result<bool, QueryError> {
-    value.as_bool().ok_or_else(|| must_be(argument, "true or false"))
+/// Which of the known words are among these; each of these must be known.
+fn chosen<const COUNT: usize>(
+    argument: &'static str,
+    known: &[&str; COUNT],
+    words: &[&str],
+) -> Result<[bool; COUNT], QueryError> {
+    let mut chosen = [false; COUNT];
+    for word in words {
+        let Some(place) = known.iter().position(|known| known == word) else {
+            return Err(must_be(argument, &format!("one of {}", known.join(", "))));
+        };
+        chosen[place] = true;
+    }
+    Ok(chosen)
+}
+
+fn flag(argument: &'static str, value: &Given<'_>) -> Result<bool, QueryError> {
+    value.flag().ok_or_else(|| must_be(argument, "true or false"))
 }

@@ -10,9 +10,11 @@
 //! A contract's facts are the list's, else what its id says, else what others of its product or the exchange's terms say.
 
 mod answering;
+mod asked;
 mod contract;
 mod document;
 mod filter;
+mod given;
 mod plan;
 mod product_terms;
 mod query_error;

@@ -1,9 +1,10 @@
 //! What a query asks for, checked against the [`super::schema`] and laid flat: of each object the fields in order, fragments
 //! unfolded, each with the classes of instruments that it is meant for (pure).
 
-use super::document::{Document, Field, Selection, shortened};
+use super::asked::{AllAsked, Asked, Groups, Scope, unknown};
+use super::document::{Document, Selection, shortened};
 use super::filter::Filter;
-
+use super::given::ValuesLeft;
 use super::query_error::QueryError;
 use super::schema::{Classes, FieldOf, Kind, Leaf, Nested};
 use crate::json_out::push_string;
@@ -17,29 +18,31 @@ pub(super) type Parts<T> = Vec<(Key, T)>;
 
 /// Fields of an instrument.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) entries: Vec<Entry>,
+pub(super) struct Plan<'a> {
+    pub(super) entries: Vec<Entry<'a>>,
+    /// What an instrument costs of [`crate::limits::QUERY_STEPS_MAX`], apart from others that it leads to.
+    pub(super) steps: u64,
 }
 
 /// A field of the instruments of some classes.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     pub(super) key: Key,
     pub(super) classes: Classes,
-    pub(super) what: What,
+    pub(super) what: What<'a>,
 }
 
 /// What a field of an instrument holds.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum What<'a> {
     TypeName,
     Leaf(Leaf),
     TradingTime(Parts<TimePart>),
     /// A list that is always empty.
     Categories,
-    Leg(usize, Plan),
-    Underlying(Parts<ConnectionPart>),
-    Derivatives(Filter, Parts<ConnectionPart>),
+    Leg(usize, Plan<'a>),
+    Underlying(Parts<ConnectionPart<'a>>),
+    Derivatives(Filter<'a>, Parts<ConnectionPart<'a>>),
 }
 
 /// Fields of trading times.
@@ -52,59 +55,49 @@ pub(super) enum TimePart {
 
 /// Fields of what relates an instrument to others.
 #[derive(Debug)]
-pub(super) enum ConnectionPart {
+pub(super) enum ConnectionPart<'a> {
     TypeName,
     Count,
-    Edges(Parts<EdgePart>),
+    Edges(Parts<EdgePart<'a>>),
 }
 
 /// Fields of one such relation.
 #[derive(Debug)]
-pub(super) enum EdgePart {
+pub(super) enum EdgePart<'a> {
     TypeName,
     UnderlyingMultiple,
-    Node(Plan),
+    Node(Plan<'a>),
 }
 
 /// Fields of the query itself.
 #[derive(Debug)]
-pub(super) enum RootPart {
+pub(super) enum RootPart<'a> {
     TypeName,
-    Instruments(Filter, Plan),
+    Instruments(Filter<'a>, Plan<'a>),
 }
+
+/// Fetching an instrument's latest tick takes as long as so many other fields.
+const STEPS_OF_TICK: u64 = 8;
 
 /// Reads a query's selections.
 struct Planner<'a> {
-    document: &'a Document,
+    document: &'a Document<'a>,
     selections_left: usize,
+    values_left: ValuesLeft,
 }
-
-/// The type that selections are made on.
-#[derive(Clone, Copy)]
-struct Scope {
-    name: &'static str,
-    /// The classes of instruments, for an instrument's type.
-    classes: Option<Classes>,
-}
-
-/// A field asked for, with all the braces that follow it in several places.
-struct Asked<'a> {
-    field: &'a Field,
-    classes: Classes,
-    groups: Vec<&'a [Selection]>,
-}
-
-/// The braces that follow a field.
-type Groups<'g, 'a> = &'g [&'a [Selection]];
 
 /// Checks a query and plans its answer.
-pub(super) fn plan(document: &Document) -> Result<Parts<RootPart>, QueryError> {
-    let mut planner = Planner { document, selections_left: QUERY_SELECTIONS_MAX };
+pub(super) fn plan<'a>(document: &'a Document<'a>) -> Result<Parts<RootPart<'a>>, QueryError> {
+    let mut planner = Planner {
+        document,
+        selections_left: QUERY_SELECTIONS_MAX,
+        values_left: ValuesLeft::of_a_query(),
+    };
     planner.object(&[&document.selections], "rootQuery", 0, |planner, name, asked| {
         Ok(Some(match name {
             "multi_symbol_info" | "symbol_info" => {
                 let name = if name == "symbol_info" { "symbol_info" } else { "multi_symbol_info" };
-                let filter = Filter::of(name, asked.field)?;
+                let filter = Filter::of(name, asked.field, &mut planner.values_left)?;
                 RootPart::Instruments(filter, planner.instrument(asked.braces(name)?, 1)?)
             }
             "__typename" => RootPart::TypeName,
@@ -116,7 +109,7 @@ pub(super) fn plan(document: &Document) -> Result<Parts<RootPart>, QueryError> {
 // === impl Planner ===
 
 impl<'a> Planner<'a> {
-    fn instrument(&mut self, groups: Groups<'_, 'a>, depth: usize) -> Result<Plan, QueryError> {
+    fn instrument(&mut self, groups: Groups<'_, 'a>, depth: usize) -> Result<Plan<'a>, QueryError> {
         let scope = Scope { name: "allClassUnion", classes: Some(Classes::ALL) };
         let mut entries = Vec::new();
         for asked in self.flatten(groups, scope, depth)? {
@@ -130,7 +123,8 @@ impl<'a> Planner<'a> {
             };
             entries.push(Entry { key: key(&asked.field.key), classes: asked.classes, what });
         }
-        Ok(Plan { entries })
+        let steps = entries.iter().map(|entry| entry.what.steps()).sum::<u64>() + 1;
+        Ok(Plan { entries, steps })
     }
 
     fn what(
@@ -138,9 +132,9 @@ impl<'a> Planner<'a> {
         known: &'static FieldOf,
         asked: &Asked<'a>,
         depth: usize,
-    ) -> Result<What, QueryError> {
+    ) -> Result<What<'a>, QueryError> {
         let name = known.name;
-        let filter = Filter::of(name, asked.field)?;
+        let filter = Filter::of(name, asked.field, &mut self.values_left)?;
         let nested = match known.kind {
             Kind::Leaf(leaf) => {
                 asked.no_braces(name)?;
@@ -184,7 +178,7 @@ impl<'a> Planner<'a> {
         &mut self,
         groups: Groups<'_, 'a>,
         depth: usize,
-    ) -> Result<Parts<ConnectionPart>, QueryError> {
+    ) -> Result<Parts<ConnectionPart<'a>>, QueryError> {
         self.object(groups, "derivativeConnection", depth, |planner, name, asked| {
             Ok(Some(match name {
                 "edges" => {
@@ -205,7 +199,7 @@ impl<'a> Planner<'a> {
         &mut self,
         groups: Groups<'_, 'a>,
         depth: usize,
-    ) -> Result<Parts<EdgePart>, QueryError> {
+    ) -> Result<Parts<EdgePart<'a>>, QueryError> {
         self.object(groups, "derivativeEdges", depth, |planner, name, asked| {
             Ok(Some(match name {
                 "node" => EdgePart::Node(planner.instrument(asked.braces("node")?, depth + 1)?),
@@ -247,19 +241,19 @@ impl<'a> Planner<'a> {
         scope: Scope,
         depth: usize,
     ) -> Result<Vec<Asked<'a>>, QueryError> {
-        let mut all = Vec::new();
+        let mut all = AllAsked::default();
         for group in groups {
             self.unfold(group, scope, depth, &mut all)?;
         }
-        Ok(all)
+        Ok(all.in_order)
     }
 
     fn unfold(
         &mut self,
-        selections: &'a [Selection],
+        selections: &'a [Selection<'a>],
         scope: Scope,
         depth: usize,
-        all: &mut Vec<Asked<'a>>,
+        all: &mut AllAsked<'a>,
     ) -> Result<(), QueryError> {
         if depth > QUERY_DEPTH_MAX {
             return Err(QueryError::TooGreat);
@@ -269,7 +263,7 @@ impl<'a> Planner<'a> {
                 self.selections_left.checked_sub(1).ok_or(QueryError::TooManySelections)?;
             let fragment = match selection {
                 Selection::Field(field) => {
-                    add(all, field, scope)?;
+                    all.add(field, scope)?;
                     continue;
                 }
                 Selection::Inline(fragment) => fragment,
@@ -287,86 +281,16 @@ impl<'a> Planner<'a> {
     }
 }
 
-// === impl Scope ===
+// === impl What ===
 
-impl Scope {
-    /// The type within a fragment.
-    fn narrowed(self, on: Option<&str>) -> Result<Self, QueryError> {
-        let Some(on) = on else { return Ok(self) };
-        match self.classes {
-            Some(classes) => {
-                let (name, of_type) =
-                    Classes::of_type(on).ok_or_else(|| QueryError::Type(shortened(on)))?;
-                Ok(Self { name, classes: Some(classes.and(of_type)) })
-            }
-            None if on == self.name => Ok(self),
-            None => Err(QueryError::Type(shortened(on))),
+impl What<'_> {
+    /// What it costs of [`crate::limits::QUERY_STEPS_MAX`].
+    const fn steps(&self) -> u64 {
+        match self {
+            Self::Leaf(leaf) if leaf.is_of_tick() => STEPS_OF_TICK,
+            _ => 1,
         }
     }
-}
-
-// === impl Asked ===
-
-impl<'a> Asked<'a> {
-    fn braces(&self, field: &'static str) -> Result<Groups<'_, 'a>, QueryError> {
-        let what = "has fields: say which, in braces";
-        if self.field.selections.is_none() {
-            return Err(QueryError::Selection { field, what });
-        }
-        Ok(&self.groups)
-    }
-
-    fn no_braces(&self, field: &'static str) -> Result<(), QueryError> {
-        if self.field.selections.is_some() {
-            return Err(QueryError::Selection { field, what: "has no fields" });
-        }
-        Ok(())
-    }
-}
-
-/// Adds a field to those asked for. What is asked for already is not asked for twice; where only some classes have it so, they
-/// part from the others.
-fn add<'a>(all: &mut Vec<Asked<'a>>, field: &'a Field, scope: Scope) -> Result<(), QueryError> {
-    let mut classes = match scope.classes {
-        None => Classes::ALL,
-        Some(classes) if field.name == "__typename" => classes,
-        Some(classes) => {
-            let known = FieldOf::named(&field.name);
-            let classes = known.map_or(Classes::NONE, |known| known.classes.and(classes));
-            if classes.is_empty() {
-                return Err(unknown(scope.name, &field.name));
-            }
-            classes
-        }
-    };
-    let group = field.selections.as_deref();
-    let mut parted = Vec::new();
-    for asked in all.iter_mut().filter(|asked| asked.field.key == field.key) {
-        let both = asked.classes.and(classes);
-        if both.is_empty() {
-            continue;
-        }
-        let is_same = asked.field.name == field.name
-            && asked.field.arguments == field.arguments
-            && asked.field.selections.is_some() == group.is_some();
-        if !is_same {
-            return Err(QueryError::Conflict(shortened(&field.key)));
-        }
-        classes = classes.without(both);
-        let Some(group) = group else { continue };
-        if asked.classes == both {
-            asked.groups.push(group);
-        } else {
-            asked.classes = asked.classes.without(both);
-            let groups = asked.groups.iter().copied().chain([group]).collect();
-            parted.push(Asked { field: asked.field, classes: both, groups });
-        }
-    }
-    all.append(&mut parted);
-    if !classes.is_empty() {
-        all.push(Asked { field, classes, groups: group.into_iter().collect() });
-    }
-    Ok(())
 }
 
 fn key(text: &str) -> Key {
@@ -374,8 +298,4 @@ fn key(text: &str) -> Key {
     push_string(&mut key, text);
     key.push(b':');
     key
-}
-
-fn unknown(of: &'static str, field: &str) -> QueryError {
-    QueryError::Field { of, field: shortened(field) }
 }

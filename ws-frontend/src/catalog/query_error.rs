@@ -2,6 +2,7 @@
 
 use crate::limits::{
     QUERY_ANSWER_BYTES_MAX, QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX, QUERY_TOKENS_MAX,
+    QUERY_VALUES_MAX,
 };
 
 /// Why a query has no answer.
@@ -25,6 +26,11 @@ pub enum QueryError {
         "the query selects too much; at most {QUERY_SELECTIONS_MAX} fields and fragments, counted at each place they are used, are possible"
     )]
     TooManySelections,
+    /// Its arguments hold more than [`QUERY_VALUES_MAX`], counted at each place where they are used.
+    #[error(
+        "the query's arguments hold too much; at most {QUERY_VALUES_MAX} values, counted at each place they are used, are possible"
+    )]
+    TooManyValues,
     /// It is not one query and its fragments.
     #[error("{0}")]
     Operation(&'static str),

@@ -207,11 +207,13 @@ impl Classes {
     /// All.
     pub(super) const ALL: Self = ALL;
 
-    const fn one(class: Class) -> Self {
+    /// One.
+    pub(super) const fn one(class: Class) -> Self {
         Self(1 << class as u16)
     }
 
-    const fn or(self, other: Self) -> Self {
+    /// Those in either.
+    pub(super) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -253,6 +255,23 @@ impl FieldOf {
     /// The field of a name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         FIELDS.iter().find(|field| field.name == name)
+    }
+}
+
+// === impl Leaf ===
+
+impl Leaf {
+    /// True when it is told from the instrument's latest tick.
+    pub(super) const fn is_of_tick(self) -> bool {
+        matches!(
+            self,
+            Self::TradingDay
+                | Self::PreClose
+                | Self::UpperLimit
+                | Self::LowerLimit
+                | Self::PreSettlement
+                | Self::PreOpenInterest
+        )
     }
 }
 

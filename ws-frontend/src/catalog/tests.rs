@@ -6,7 +6,7 @@ use shm_layout::control::{InstrumentClass, OptionSide, OrderVolume};
 use shm_layout::{NO_PRICE, Tick, TradingCalendar};
 
 use super::*;
-use crate::limits::{QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX};
+use crate::limits::{QUERY_ARGUMENTS_MAX, QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX, QUERY_VALUES_MAX};
 
 /// What TqSdk asks of an instrument before it hands it out, here of `SHFE.rb2701`.
 const QUOTE: &str = include_str!("tests/quote.graphql");
@@ -494,6 +494,91 @@ fn greedy_queries_are_given_up() {
         error(&format!("{{multi_symbol_info{{{wide}}}}}")),
         QueryError::TooManySelections.to_string()
     );
+}
+
+#[test]
+fn a_variables_value_is_shared_by_all_its_uses() {
+    let variables = json!({"v": ["SHFE.rb2701", "DCE.m2705"]});
+    let sent: Vec<*const u8> =
+        variables["v"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().as_ptr()).collect();
+    let query = format!("query($v:[String],$d:Int=1){{{}}}", "a(b:$v,c:[$d]) ".repeat(200));
+    let document = document::Document::parse(&query, Some(&variables)).unwrap();
+    assert_eq!(document.selections.len(), 200);
+    for selection in &document.selections {
+        let document::Selection::Field(field) = selection else { panic!("{selection:?}") };
+        let left = &mut given::ValuesLeft::of_a_query();
+        let texts = field.arguments[0].1.texts(left).unwrap().unwrap();
+        assert_eq!(texts.iter().map(|text| text.as_ptr()).collect::<Vec<_>>(), sent);
+    }
+}
+
+#[test]
+fn what_is_read_of_a_query_is_bounded_whatever_it_names() {
+    let unknown = format!("{{{}}}", "a ".repeat(QUERY_SELECTIONS_MAX + 1));
+    assert_eq!(error(&unknown), QueryError::TooManySelections.to_string());
+    let unused = format!("{{__typename}} fragment f on basic{unknown}");
+    assert_eq!(error(&unused), QueryError::TooManySelections.to_string());
+    let arguments = (0..=QUERY_ARGUMENTS_MAX).map(|n| format!("a{n}:1 ")).collect::<String>();
+    assert_eq!(error(&format!("{{a({arguments})}}")), "no field takes so many arguments");
+}
+
+#[test]
+fn values_count_wherever_they_are_used() {
+    let uses = |count: usize, values: &Value| {
+        let one = |n| format!("a{n}:multi_symbol_info(instrument_id:$v){{class}} ");
+        let query = format!("query($v:[String]){{{}}}", (0..count).map(one).collect::<String>());
+        ask_with(&query, Some(&json!({"v": values})))
+    };
+    let quarter: Value = vec!["x"; QUERY_VALUES_MAX / 4].into();
+    assert!(uses(4, &quarter).is_ok());
+    let too_many = Err(QueryError::TooManyValues.to_string());
+    assert_eq!(uses(5, &quarter), too_many);
+    assert_eq!(uses(40, &"x".repeat(QUERY_VALUES_MAX * 2).into()), too_many, "a long text");
+    let listed = format!("{{multi_symbol_info(product_id:[{}]){{class}}}}", "$v ".repeat(40));
+    let query = format!("query($v:String){listed}");
+    let long = json!({"v": "x".repeat(QUERY_VALUES_MAX * 2)});
+    assert_eq!(ask_with(&query, Some(&long)), too_many, "in a list, too");
+}
+
+#[test]
+fn arguments_are_the_same_however_they_are_set() {
+    let both = "{a: multi_symbol_info(class: [FUTURE, OPTION]) {class}
+        a: multi_symbol_info( class:[FUTURE OPTION] ) {class}}";
+    assert!(ask_with(both, None).is_ok());
+    let other = both.replacen("OPTION", "INDEX", 1);
+    assert_eq!(error(&other), QueryError::Conflict("a".into()).to_string());
+}
+
+#[test]
+fn a_query_that_says_little_takes_no_longer_than_one_that_says_much() {
+    let mut instruments = Instruments::default();
+    for number in 0..5000 {
+        let id = InstrumentId::parse(&format!("rb2701C{number}")).unwrap();
+        instruments.saw(id, ExchangeId::SHFE);
+    }
+    let hours = TradingHours::new(TradingCalendar::default());
+    let catalog = Catalog::of(&instruments, &hours, day(20_261_123));
+    let all = |count: usize, one: &str| {
+        (0..count).map(|n| one.replace('#', &n.to_string())).collect::<String>()
+    };
+    for query in [
+        // Nothing is found.
+        format!("{{{}}}", all(4000, "a#:multi_symbol_info(class:INDEX){class}")),
+        // No option has it.
+        format!("{{multi_symbol_info{{...on future{{{}}}}}}}", all(9000, "a#:margin ")),
+        // What is said is not of instruments.
+        format!(
+            "{{multi_symbol_info{{...on option{{underlying{{edges{{node{{...on basic{{derivatives{{edges{{{}}}}}}}}}}}}}}}}}}}",
+            all(5000, "a#:__typename ")
+        ),
+    ] {
+        assert_eq!(
+            answer(&catalog, &query, None, &|_| None),
+            Err(QueryError::TooMuch),
+            "{}",
+            &query[..80]
+        );
+    }
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(super) struct Chart {
     /// The first item that the client looks at, of each series; `None` for the latest ones.
     fixed_left: Option<Vec<i64>>,
     bindings: Vec<Binding>,
+    /// Of a chart that cannot be shown: where its series would stand, until the client was told that there is nothing.
+    nothing: Vec<Box<str>>,
+    duration_ns: i64,
     told: Option<View>,
     /// The client has one of this name in its snapshot, this or the one before.
     pub(super) in_snapshot: bool,
@@ -27,7 +30,7 @@ pub(super) struct Chart {
 pub(super) struct View {
     left_id: i64,
     right_id: i64,
-    ready: bool,
+    pub(super) ready: bool,
 }
 
 // === impl Chart ===
@@ -48,7 +51,10 @@ impl Chart {
                 Some(left_id.max(series.first_id(shown.series)))
             }
         };
+        let nothing = if shown.is_empty() { request.symbols } else { Vec::new() };
         Self {
+            nothing,
+            duration_ns: request.duration_ns,
             fixed_left: shown.iter().map(fixed).collect(),
             pack: request.pack,
             series: shown.iter().map(|shown| shown.series).collect(),
@@ -91,8 +97,8 @@ impl Chart {
         }
         let main = self.series.first().and_then(|id| held.get(id));
         let (left_id, right_id) = match main {
-            // Nothing to show.
-            None => (-1, -1),
+            // As for a series without an item.
+            None => (NO_ITEM_YET + 1, NO_ITEM_YET),
             Some(main) => match main.last_id_told {
                 None | Some(-1) => (-1, -1),
                 Some(NO_ITEM_YET) if main.first == main.end => (NO_ITEM_YET + 1, NO_ITEM_YET),
@@ -131,6 +137,22 @@ impl Chart {
             push(out, &self.pack);
         }
         close_object(out, start);
+    }
+
+    /// Says of a chart that cannot be shown that there is nothing: who comes back after a loss of the connection waits for that.
+    pub(super) fn push_nothing(&mut self, out: &mut Vec<u8>) {
+        for symbol in self.nothing.drain(..) {
+            push(out, if self.duration_ns == 0 { ",{\"ticks\":{" } else { ",{\"klines\":{" });
+            push_string(out, &symbol);
+            if self.duration_ns != 0 {
+                push(out, ":{\"");
+                push_int(out, self.duration_ns);
+                push(out, "\"");
+            }
+            push(out, ":{\"last_id\":");
+            push_int(out, NO_ITEM_YET);
+            push(out, if self.duration_ns == 0 { "}}}" } else { "}}}}" });
+        }
     }
 
     /// Says which bars of the other series stand beside those of the first.

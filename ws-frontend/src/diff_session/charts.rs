@@ -3,12 +3,13 @@
 //! Charts of one series share its items. Of every series the client has one run of items without a gap, which grows at
 //! both ends until it covers what all charts look at; of the last item it is told what changes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use super::chart::Chart;
 use super::held::{Held, Shown, Wanted};
 use crate::hashing::Map;
-use crate::json_out::{push, push_string};
+use crate::json_out::{push, push_flag, push_string};
 use crate::protocol::diff::SetChart;
 use crate::quote_book::InstrumentIndex;
 use crate::series::{SeriesBook, SeriesId};
@@ -26,69 +27,71 @@ pub struct Ended {
 /// The charts of a client.
 #[derive(Debug, Default)]
 pub(super) struct Charts {
-    charts: BTreeMap<Box<str>, Chart>,
+    charts: BTreeMap<Rc<str>, Chart>,
     held: Map<SeriesId, Held>,
     of_instrument: Map<InstrumentIndex, Vec<SeriesId>>,
-    /// Series that may have news, each once.
+    /// Series that may have news; some are held no longer.
     news: VecDeque<SeriesId>,
+    /// Charts that may have something else to say of themselves than they said.
+    unsettled: BTreeSet<Rc<str>>,
     /// Charts that are no more, and that the client has in its snapshot.
-    removed: Vec<Box<str>>,
-    /// A chart was set, and the client not told of it.
-    set: bool,
+    removed: BTreeSet<Rc<str>>,
+    /// Charts of which the client has not been told that they are ready.
+    unready: usize,
     more_data_told: bool,
 }
 
 // === impl Charts ===
 
 impl Charts {
-    /// Sets a chart; `shown` are its series, none where there is nothing to show. What the chart of that name had is given back.
+    /// Entries of series no longer held that the queue of news may have beside the others.
+    const STALE_NEWS_MAX: usize = 64;
+
+    /// Sets a chart; `shown` are its series. What the chart of that name had is given back; what both show is not told anew.
     pub(super) fn set(
         &mut self,
         request: SetChart,
         shown: Vec<Shown>,
         series: &SeriesBook,
     ) -> Ended {
-        let before = self.charts.get(&request.chart_id);
-        let in_snapshot = before.is_some_and(|chart| chart.in_snapshot)
-            || self.removed.contains(&request.chart_id);
-        let ended = self.take_out(&request.chart_id);
-        self.removed.retain(|chart_id| *chart_id != request.chart_id);
-        let chart_id = request.chart_id.clone();
+        let id: Rc<str> = Rc::from(&*request.chart_id);
+        let replaced = self.charts.remove(&id);
+        let in_snapshot =
+            self.removed.remove(&id) || replaced.as_ref().is_some_and(|chart| chart.in_snapshot);
         let chart = Chart::new(request, &shown, in_snapshot, series);
         for shown in shown {
-            let id = shown.series;
-            let held = self.held.entry(id).or_insert_with(|| {
-                self.of_instrument.entry(shown.instrument).or_default().push(id);
+            let series = shown.series;
+            let held = self.held.entry(series).or_insert_with(|| {
+                self.of_instrument.entry(shown.instrument).or_default().push(series);
                 Held::new(shown)
             });
-            held.charts += 1;
-            if !std::mem::replace(&mut held.queued, true) {
-                self.news.push_back(id);
-            }
+            held.charts.push(Rc::clone(&id));
+            self.queue(series);
         }
-        self.charts.insert(chart_id, chart);
-        self.set = true;
+        self.unready += 1;
+        self.charts.insert(Rc::clone(&id), chart);
+        let ended = replaced.map_or_else(Ended::default, |replaced| self.let_go(&id, replaced));
+        self.unsettled.insert(id);
         ended
     }
 
     /// Takes a chart away.
     pub(super) fn remove(&mut self, chart_id: &str) -> Ended {
-        let in_snapshot = self.charts.get(chart_id).is_some_and(|chart| chart.in_snapshot);
-        let ended = self.take_out(chart_id);
-        if in_snapshot {
-            self.removed.push(chart_id.into());
+        let Some((id, chart)) = self.charts.remove_entry(chart_id) else { return Ended::default() };
+        self.unsettled.remove(&id);
+        if chart.in_snapshot {
+            self.removed.insert(Rc::clone(&id));
         }
-        ended
+        self.let_go(&id, chart)
     }
 
     /// The client is gone.
     pub(super) fn clear(&mut self) -> Ended {
         let mut all = Ended::default();
-        while let Some(chart_id) = self.charts.keys().next().cloned() {
-            let ended = self.take_out(&chart_id);
-            all.series.extend(ended.series);
-            all.instruments.extend(ended.instruments);
+        for (_, chart) in std::mem::take(&mut self.charts) {
+            all.series.extend(chart.series);
         }
+        *self = Self::default();
         all
     }
 
@@ -104,45 +107,46 @@ impl Charts {
         self.of_instrument.contains_key(&instrument)
     }
 
+    /// The name under which an instrument is shown.
+    pub(super) fn name_of(&self, instrument: InstrumentIndex) -> Option<&str> {
+        let series = self.of_instrument.get(&instrument)?.first()?;
+        Some(&self.held.get(series)?.shown.symbol)
+    }
+
     /// An instrument has ticked.
     pub(super) fn note(&mut self, instrument: InstrumentIndex) {
-        for id in self.of_instrument.get(&instrument).into_iter().flatten() {
-            if let Some(held) = self.held.get_mut(id)
-                && !std::mem::replace(&mut held.queued, true)
-            {
-                self.news.push_back(*id);
-            }
+        let series = self.of_instrument.get(&instrument).into_iter().flatten();
+        for id in series {
+            queue(&mut self.held, &mut self.news, *id);
         }
     }
 
     pub(super) fn has_news(&self) -> bool {
-        self.set || !self.news.is_empty() || !self.removed.is_empty()
+        !self.news.is_empty() || !self.unsettled.is_empty() || !self.removed.is_empty()
     }
 
     /// The client is told for the first time whether there is more data; true when there is.
-    pub(super) fn greet(&mut self) -> bool {
-        self.more_data_told = self.has_more_data();
+    pub(super) const fn greet(&mut self) -> bool {
+        self.more_data_told = self.unready > 0;
         self.more_data_told
-    }
-
-    /// True while items that a chart looks at are still to be told.
-    fn has_more_data(&self) -> bool {
-        self.charts.values().any(Chart::has_more_data)
     }
 
     /// Appends patches, each with a comma before it, as far as there is something to say; `most` is where `out` should end.
     pub(super) fn push(&mut self, out: &mut Vec<u8>, most: usize, world: &mut World) {
-        let turns = self.news.len();
-        for _ in 0..turns {
+        for _ in 0..self.news.len() {
             if out.len() >= most {
                 break;
             }
             let Some(id) = self.news.pop_front() else { break };
             let wanted = self.wanted_of(id, &world.series);
             let Some(held) = self.held.get_mut(&id) else { continue };
-            held.queued = held.push(out, most, wanted, world);
-            if held.queued {
-                self.news.push_back(id);
+            if !std::mem::take(&mut held.queued) {
+                continue;
+            }
+            let more = held.push(out, most, wanted, world);
+            self.unsettled.extend(held.charts.iter().cloned());
+            if more {
+                self.queue(id);
             }
         }
         self.push_charts(out, &world.series);
@@ -151,7 +155,8 @@ impl Charts {
     /// The items of a series that its charts look at, first and end.
     fn wanted_of(&self, id: SeriesId, series: &SeriesBook) -> Option<Wanted> {
         let mut wanted: Option<Wanted> = None;
-        for chart in self.charts.values() {
+        let charts = self.held.get(&id)?.charts.iter();
+        for chart in charts.filter_map(|chart| self.charts.get(chart)) {
             for (at, _) in chart.series.iter().enumerate().filter(|(_, shown)| **shown == id) {
                 let (left, right) = chart.window(at, series);
                 let live = chart.is_live();
@@ -165,56 +170,84 @@ impl Charts {
     }
 
     fn push_charts(&mut self, out: &mut Vec<u8>, series: &SeriesBook) {
-        self.set = false;
-        for chart in self.charts.values_mut() {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        for id in &unsettled {
+            let Some(chart) = self.charts.get_mut(id) else { continue };
             chart.push_bindings(out, &self.held, series);
+            chart.push_nothing(out);
         }
         let start = out.len();
         let mut before = ",{\"charts\":{";
-        for (chart_id, chart) in &mut self.charts {
+        for id in &unsettled {
+            let Some(chart) = self.charts.get_mut(id) else { continue };
             let Some(view) = chart.news(&self.held, series) else { continue };
             push(out, std::mem::replace(&mut before, ","));
-            push_string(out, chart_id);
+            push_string(out, id);
             out.push(b':');
+            self.unready -= usize::from(chart.has_more_data() && view.ready);
             chart.push(out, view);
         }
-        for chart_id in self.removed.drain(..) {
+        for id in std::mem::take(&mut self.removed) {
             push(out, std::mem::replace(&mut before, ","));
-            push_string(out, &chart_id);
+            push_string(out, &id);
             push(out, ":null");
         }
-        if out.len() > start {
+        if before == "," {
             out.push(b'}');
-            let more_data = self.has_more_data();
-            if std::mem::replace(&mut self.more_data_told, more_data) != more_data {
-                push(out, ",\"mdhis_more_data\":");
-                push(out, if more_data { "true" } else { "false" });
-            }
+        }
+        let more_data = self.unready > 0;
+        if std::mem::replace(&mut self.more_data_told, more_data) != more_data {
+            push(
+                out,
+                if before == "," { ",\"mdhis_more_data\":" } else { ",{\"mdhis_more_data\":" },
+            );
+            push_flag(out, more_data);
+        }
+        if out.len() > start {
             out.push(b'}');
         }
     }
 
-    fn take_out(&mut self, chart_id: &str) -> Ended {
+    /// Gives back what a chart had that is no more.
+    fn let_go(&mut self, id: &Rc<str>, chart: Chart) -> Ended {
         let mut ended = Ended::default();
-        let Some(chart) = self.charts.remove(chart_id) else { return ended };
-        for id in chart.series {
-            ended.series.push(id);
-            let Some(held) = self.held.get_mut(&id) else { continue };
-            held.charts -= 1;
+        self.unready -= usize::from(chart.has_more_data());
+        for series in chart.series {
+            ended.series.push(series);
+            let Some(held) = self.held.get_mut(&series) else { continue };
+            if let Some(at) = held.charts.iter().position(|chart| chart == id) {
+                held.charts.swap_remove(at);
+            }
             let instrument = held.shown.instrument;
             ended.instruments.push(instrument);
-            if held.charts > 0 {
+            if !held.charts.is_empty() {
                 continue;
             }
-            self.held.remove(&id);
-            self.news.retain(|queued| *queued != id);
+            self.held.remove(&series);
             if let Some(of_instrument) = self.of_instrument.get_mut(&instrument) {
-                of_instrument.retain(|series| *series != id);
+                of_instrument.retain(|other| *other != series);
                 if of_instrument.is_empty() {
                     self.of_instrument.remove(&instrument);
                 }
             }
         }
         ended
+    }
+
+    fn queue(&mut self, id: SeriesId) {
+        queue(&mut self.held, &mut self.news, id);
+        if self.news.len() > 2 * self.held.len() + Self::STALE_NEWS_MAX {
+            let held = &self.held;
+            self.news.retain(|id| held.contains_key(id));
+        }
+    }
+}
+
+/// Notes that a series may have news; each stands in the queue once.
+fn queue(held: &mut Map<SeriesId, Held>, news: &mut VecDeque<SeriesId>, id: SeriesId) {
+    if let Some(held) = held.get_mut(&id)
+        && !std::mem::replace(&mut held.queued, true)
+    {
+        news.push_back(id);
     }
 }

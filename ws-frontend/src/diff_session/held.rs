@@ -1,4 +1,6 @@
-//! What a client has of one series: a run of items without a gap.
+//! What a client has of one series: a run of items without a gap, and perhaps others before it that it no longer looks at.
+
+use std::rc::Rc;
 
 use shm_layout::ExchangeId;
 
@@ -29,8 +31,8 @@ pub struct Shown {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) shown: Shown,
-    /// How many charts show it.
-    pub(super) charts: usize,
+    /// The charts that show it; one that shows it twice stands here twice.
+    pub(super) charts: Vec<Rc<str>>,
     /// It has the items from `first` to before `end`.
     pub(super) first: i64,
     pub(super) end: i64,
@@ -57,7 +59,15 @@ pub(super) const NO_ITEM_YET: i64 = 0;
 
 impl Held {
     pub(super) const fn new(shown: Shown) -> Self {
-        Self { shown, charts: 0, first: 0, end: 0, told: 0, last_id_told: None, queued: false }
+        Self {
+            shown,
+            charts: Vec::new(),
+            first: 0,
+            end: 0,
+            told: 0,
+            last_id_told: None,
+            queued: false,
+        }
     }
 
     /// True when the client has all items of a window.
@@ -129,7 +139,8 @@ impl Held {
     ) -> bool {
         let id = self.shown.series;
         let (revision, last) = (world.series.revision(id), world.series.last_id(id));
-        if self.first == self.end {
+        if self.first == self.end || self.end < wanted.first {
+            // Nothing yet; or what it has ends before what is looked at, and what lies between nobody looks at any longer.
             (self.first, self.end) = (wanted.first, wanted.first);
         }
         if self.is_up_to_date_but_for_the_last(wanted, last) {
@@ -143,7 +154,6 @@ impl Held {
         if self.first < self.end && revision > self.told {
             items.push(self.end - 1);
         }
-        // Beside a run that ends before what is wanted all between the two is told as well: runs have no gaps.
         while self.first > wanted.first && items.out.len() < most {
             self.first -= 1;
             items.push(self.first);

@@ -85,7 +85,7 @@ impl DiffSession {
         dropped
     }
 
-    /// Sets a chart, see [`Charts::set`]. Returns what the chart of that name had.
+    /// Sets a chart; what it shows and the one of that name showed before is not told anew. Returns what the chart of that name had.
     pub fn set_chart(
         &mut self,
         request: SetChart,
@@ -100,6 +100,12 @@ impl DiffSession {
     pub fn remove_chart(&mut self, chart_id: &str) -> Ended {
         let ended = self.charts.remove(chart_id);
         self.unwanted(ended)
+    }
+
+    /// The name under which the client's charts show an instrument.
+    #[must_use]
+    pub fn chart_name_of(&self, instrument: InstrumentIndex) -> Option<&str> {
+        self.charts.name_of(instrument)
     }
 
     /// How many charts there would be with one of this name.
@@ -126,9 +132,9 @@ impl DiffSession {
         self.charts.note(instrument);
     }
 
-    /// More instruments are known to exist than were.
-    pub fn note_unknown(&mut self) {
-        self.quotes.note_unknown();
+    /// More instruments are known to exist than were, or more of them is known.
+    pub fn note_all(&mut self) {
+        self.quotes.note_all();
     }
 
     /// The answer to a query, as JSON.

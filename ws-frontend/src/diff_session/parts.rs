@@ -40,14 +40,14 @@ impl Parts {
         if let Some(at) = self.answers.iter().position(|(id, _)| **id == *query_id)
             && let Some((_, before)) = self.answers.remove(at)
         {
-            self.answers_bytes -= before.len();
+            self.answers_bytes -= before.len() + query_id.len();
         }
         if self.answers.len() >= ANSWERS_WAITING_MAX
-            || self.answers_bytes + json.len() > ANSWERS_WAITING_BYTES_MAX
+            || self.answers_bytes + json.len() + query_id.len() > ANSWERS_WAITING_BYTES_MAX
         {
             return Err(TooManyAnswers);
         }
-        self.answers_bytes += json.len();
+        self.answers_bytes += json.len() + query_id.len();
         self.answers.push_back((query_id.into(), json));
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! The quotes in a client's snapshot: which it asked for, and how far it has been told of each.
 
+use std::collections::VecDeque;
+
 use shm_layout::ExchangeId;
 
 use crate::hashing::Map;
 use crate::json_out::{push, push_string};
-use crate::marks::Marks;
+use crate::protocol::diff::push_quote_object;
 use crate::quote_book::InstrumentIndex;
 use crate::quote_faces::{NOTHING_TOLD, Revision};
 use crate::world::World;
@@ -17,8 +19,8 @@ pub(super) struct Quotes {
     /// The snapshot does not have this list yet.
     list_due: bool,
     entries: Map<InstrumentIndex, Entry>,
-    /// Those that may have changed since they were told.
-    news: Marks,
+    /// Those that may have changed since they were told, each once.
+    news: VecDeque<InstrumentIndex>,
 }
 
 /// A symbol that a client lists.
@@ -33,9 +35,13 @@ pub struct Listed {
 #[derive(Debug)]
 struct Entry {
     listed: Listed,
+    /// The symbol as a key of a JSON object, with its colon.
+    key: Box<[u8]>,
     told: Revision,
     /// Its face is open: the instrument is known to exist.
     open: bool,
+    /// It stands in the queue of news.
+    noted: bool,
 }
 
 // === impl Quotes ===
@@ -54,21 +60,19 @@ impl Quotes {
             if self.lists(instrument) {
                 continue;
             }
-            let kept = before.remove(&instrument);
-            let entry = match kept {
-                Some(kept) if kept.listed == listed => kept,
+            match before.remove(&instrument) {
+                Some(kept) if kept.listed == listed => {
+                    self.entries.insert(instrument, kept);
+                }
                 other => {
                     other.iter().for_each(|other| other.close(instrument, world));
-                    Entry { listed, told: NOTHING_TOLD, open: false }
+                    self.entries.insert(instrument, Entry::new(listed));
                 }
-            };
-            self.entries.insert(instrument, entry);
-            self.news.set(instrument);
+            }
         }
-        for (instrument, entry) in &before {
-            entry.close(*instrument, world);
-            self.news.take_back(*instrument);
-        }
+        before.iter().for_each(|(instrument, entry)| entry.close(*instrument, world));
+        self.news.retain(|instrument| self.entries.get(instrument).is_some_and(|it| it.noted));
+        self.note_all();
         self.ins_list = ins_list.into();
         self.list_due = true;
         before.into_keys().collect()
@@ -81,25 +85,22 @@ impl Quotes {
         }
     }
 
-    /// More instruments are known to exist.
-    pub(super) fn note_unknown(&mut self) {
-        let unknown = self.entries.iter().filter(|(_, entry)| !entry.open);
-        unknown.for_each(|(instrument, _)| {
-            self.news.set(*instrument);
-        });
+    /// More instruments are known to exist, or more of them is known.
+    pub(super) fn note_all(&mut self) {
+        for (instrument, entry) in &mut self.entries {
+            entry.note(*instrument, &mut self.news);
+        }
     }
 
     pub(super) fn lists(&self, instrument: InstrumentIndex) -> bool {
         self.entries.contains_key(&instrument)
     }
 
-    /// An instrument has ticked. True when it is listed.
-    pub(super) fn note(&mut self, instrument: InstrumentIndex) -> bool {
-        let listed = self.lists(instrument);
-        if listed {
-            self.news.set(instrument);
+    /// An instrument has ticked.
+    pub(super) fn note(&mut self, instrument: InstrumentIndex) {
+        if let Some(entry) = self.entries.get_mut(&instrument) {
+            entry.note(instrument, &mut self.news);
         }
-        listed
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -117,8 +118,9 @@ impl Quotes {
     ) -> usize {
         let mut count = 0;
         while out.len() < most {
-            let Some(instrument) = self.news.take_first() else { break };
+            let Some(instrument) = self.news.pop_front() else { break };
             let Some(entry) = self.entries.get_mut(&instrument) else { continue };
+            entry.noted = false;
             if !entry.open {
                 entry.open = world.open_face(instrument, &entry.listed);
             }
@@ -130,9 +132,9 @@ impl Quotes {
                 continue;
             }
             push(out, if count == 0 { ",\"quotes\":{" } else { "," });
-            push_string(out, &entry.listed.symbol);
-            out.push(b':');
-            out.extend_from_slice(face.since(entry.told));
+            out.extend_from_slice(&entry.key);
+            let symbol = (entry.told == NOTHING_TOLD).then_some(&*entry.listed.symbol);
+            push_quote_object(out, symbol, face.since(entry.told));
             entry.told = face.revision();
             count += 1;
         }
@@ -155,6 +157,20 @@ impl Quotes {
 // === impl Entry ===
 
 impl Entry {
+    /// One that the client has not been told of.
+    fn new(listed: Listed) -> Self {
+        let mut key = Vec::new();
+        push_string(&mut key, &listed.symbol);
+        key.push(b':');
+        Self { listed, key: key.into(), told: NOTHING_TOLD, open: false, noted: false }
+    }
+
+    fn note(&mut self, instrument: InstrumentIndex, news: &mut VecDeque<InstrumentIndex>) {
+        if !std::mem::replace(&mut self.noted, true) {
+            news.push_back(instrument);
+        }
+    }
+
     /// It is told no more.
     fn close(&self, instrument: InstrumentIndex, world: &mut World) {
         if self.open {

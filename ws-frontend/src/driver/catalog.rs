@@ -16,8 +16,7 @@ impl<S: TickSource> Driver<S> {
     }
 
     pub(super) fn hear_answer(&mut self, answered: Answered<QueryToken>) {
-        let outcome = answered.outcome.as_ref().map(Vec::as_slice).map_err(String::as_str);
-        self.hub.answered(answered.token, outcome);
+        self.hub.answered(answered.token, answered.json);
     }
 
     /// Hands on what is new of instruments, and queries behind it, as far as the queue has room.

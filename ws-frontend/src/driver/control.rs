@@ -33,9 +33,9 @@ impl<S: TickSource> Driver<S> {
                 self.control = None;
                 self.hub.coordinator_disconnected();
             }
-            FromCoordinator::Said(ToFrontend::Universe { first, instruments }) => {
+            FromCoordinator::Said(ToFrontend::Universe { first, last, instruments }) => {
                 self.hub.list_instruments(first, &instruments);
-                self.to_list.push_back(ToCatalog::List { first, instruments });
+                self.to_list.push_back(ToCatalog::List { first, last, instruments });
             }
             FromCoordinator::Said(ToFrontend::Event(event)) => {
                 self.hub.heard_of_fleet(event, Moment { now, unix_ms: clock::unix_ms() });

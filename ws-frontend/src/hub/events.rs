@@ -5,6 +5,7 @@ use shm_layout::control::FleetEvent;
 
 use super::{Hub, Moment, Peer, touch};
 use crate::events::Happening;
+use crate::hashing::{Map, Set};
 use crate::interests::SessionIndex;
 use crate::protocol::action::push_event;
 use crate::protocol::diff::notify_of;
@@ -61,12 +62,47 @@ impl<P: Peer> Hub<P> {
     }
 
     fn tell_everybody(&mut self, happening: &Happening, at: Moment) {
-        for index in self.sessions.indices() {
-            let concern = happening.concerning(|instrument| self.is_wanted_by(index, instrument));
-            if let Some(concern) = concern {
-                self.tell(index, &concern, at);
+        let listeners: Set<SessionIndex> = self
+            .sessions
+            .indices()
+            .into_iter()
+            .filter(|index| self.sessions.get(*index).is_some_and(|it| it.speech.hears_events()))
+            .collect();
+        match happening {
+            Happening::Stale(instruments) => {
+                for (index, its) in self.concerned(instruments, &listeners) {
+                    self.tell(index, &Happening::Stale(its), at);
+                }
+            }
+            Happening::Fresh(instruments) => {
+                for (index, its) in self.concerned(instruments, &listeners) {
+                    self.tell(index, &Happening::Fresh(its), at);
+                }
+            }
+            of_the_fleet => {
+                for index in listeners {
+                    self.tell(index, of_the_fleet, at);
+                }
             }
         }
+    }
+
+    /// Of these instruments, which each of the sessions wants: only those that want one.
+    fn concerned(
+        &self,
+        instruments: &[InstrumentId],
+        among: &Set<SessionIndex>,
+    ) -> Map<SessionIndex, Vec<InstrumentId>> {
+        let mut concerned: Map<SessionIndex, Vec<InstrumentId>> = Map::default();
+        for instrument in instruments {
+            let Some(number) = self.world.book.find(instrument) else { continue };
+            for index in self.interests.sessions_of(number) {
+                if among.contains(index) {
+                    concerned.entry(*index).or_default().push(*instrument);
+                }
+            }
+        }
+        concerned
     }
 
     /// Tells a client something, if it listens. One whose socket takes nothing is not told: events are news, not data.

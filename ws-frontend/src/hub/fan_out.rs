@@ -9,7 +9,7 @@ use shm_layout::{InstrumentId, Tick};
 
 use super::{Hub, Peer, SessionId, touch};
 use crate::interests::SessionIndex;
-use crate::limits::{CATCH_UP_COPIES_MAX, WRITES_PER_TURN_MAX};
+use crate::limits::{CATCH_UP_COPIES_MAX, FLUSH_ANSWERS_BYTES, WRITES_PER_TURN_MAX};
 use crate::outbox::Offered;
 use crate::protocol::action::push_market_data;
 use crate::quote_book::{InstrumentIndex, Recorded};
@@ -168,13 +168,20 @@ impl<P: Peer> Hub<P> {
         }
     }
 
-    /// Writes what has gathered.
+    /// Writes what has gathered, as far as one turn may: answers to DIFF clients are encoded only up to
+    /// [`FLUSH_ANSWERS_BYTES`]; the sessions behind have the next turn.
     pub fn flush(&mut self, now: Instant) -> Flushed {
         let mut turns = std::mem::take(&mut self.touched);
-        turns.retain(|index| self.flush_session(*index, now));
+        let mut answers = 0;
+        let mut rest = Vec::new();
+        for index in turns.drain(..) {
+            if answers >= FLUSH_ANSWERS_BYTES || self.flush_session(index, &mut answers, now) {
+                rest.push(index);
+            }
+        }
         // Nothing was touched meanwhile but through the turns themselves.
-        turns.append(&mut self.touched);
-        self.touched = turns;
+        rest.append(&mut self.touched);
+        self.touched = rest;
         if self.touched.is_empty() { Flushed::All } else { Flushed::Some }
     }
 
@@ -186,11 +193,12 @@ impl<P: Peer> Hub<P> {
         }
     }
 
-    /// One session's turn. True when it would take more.
-    fn flush_session(&mut self, index: SessionIndex, now: Instant) -> bool {
+    /// One session's turn; `answers` grows by the bytes of what a DIFF client is answered. True when it would take more.
+    fn flush_session(&mut self, index: SessionIndex, answers: &mut usize, now: Instant) -> bool {
         let Some(session) = self.sessions.get_mut(index) else { return false };
         session.touched = false;
-        let turn = write_turn(session, &mut self.world, &mut self.frame, &mut self.stats, now);
+        *answers += answer_peek(session, &mut self.world, &mut self.stats, now);
+        let turn = write_turn(session, &self.world, &mut self.stats, now);
         match turn {
             Turn::Broken => {
                 self.drop_session(index, now);
@@ -206,12 +214,15 @@ impl<P: Peer> Hub<P> {
             }
             Turn::Empty | Turn::StillBlocked | Turn::Over => {}
         }
-        let may_speak = session.is_open() && session.asking.is_none();
+        let is_busy = session.asking.is_some() || session.opens_chart;
+        let may_speak = session.is_open() && !is_busy;
         if session.held && may_speak && !session.outbox.is_full() {
             session.resumed(now);
             session.peer.resume_reading();
         }
-        let more = matches!(turn, Turn::Over);
+        // Another peek may be open, and another answer due.
+        let is_due = session.speech.diff_mut().is_some_and(|diff| diff.is_due());
+        let more = matches!(turn, Turn::Over) || (matches!(turn, Turn::Empty) && is_due);
         session.touched = more;
         more
     }
@@ -219,8 +230,7 @@ impl<P: Peer> Hub<P> {
 
 fn write_turn<P: Peer>(
     session: &mut Session<P>,
-    world: &mut World,
-    frame: &mut Vec<u8>,
+    world: &World,
     stats: &mut FrontendStats,
     now: Instant,
 ) -> Turn {
@@ -232,7 +242,6 @@ fn write_turn<P: Peer>(
             world.book.latest(instrument).is_some_and(|tick| push_market_data(out, tick))
         });
         stats.pushed += encoded as u64;
-        answer_peek(session, world, frame, stats, now);
         if session.outbox.pending() == 0 {
             return Turn::Empty;
         }
@@ -251,21 +260,22 @@ fn write_turn<P: Peer>(
 }
 
 /// Answers a DIFF client's peek, if there is something to say. Only once all of before has left: what is encoded late is fresh.
+/// Returns how many bytes that took.
 fn answer_peek<P>(
     session: &mut Session<P>,
     world: &mut World,
-    frame: &mut Vec<u8>,
     stats: &mut FrontendStats,
     now: Instant,
-) {
-    let Some(diff) = session.speech.diff_mut().filter(|diff| diff.is_due()) else { return };
+) -> usize {
+    let Some(diff) = session.speech.diff_mut().filter(|diff| diff.is_due()) else { return 0 };
     if !session.outbox.is_empty() {
-        return;
+        return 0;
     }
-    frame.clear();
-    if let Some(answered) = diff.push_answer(frame, world) {
-        session.outbox.append(frame, now);
+    let mut answered = None;
+    session.outbox.append_with(now, |out| answered = diff.push_answer(out, world));
+    if let Some(answered) = answered {
         stats.pushed += answered.quotes as u64;
         stats.answers += 1;
     }
+    session.outbox.pending()
 }

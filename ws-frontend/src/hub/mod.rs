@@ -3,15 +3,17 @@
 //! coordinator and the time; the hub answers through [`Peer`].
 //!
 //! * `fan_out`: ticks in, bytes out, one write a session and turn.
-//! * `requests`: what clients ask in the `action` dialect; `diff`: in DIFF; `interest`: what either means for the demand;
+//! * `requests`: what clients ask in the `action` dialect; `diff`, `charts`, `queries`: in DIFF; `interest`: what either means for the demand;
 //!   `events`: what clients are told of the fleet.
 //! * `sweep`: what the clock brings.
 
+mod charts;
 mod diff;
 mod events;
 mod fan_out;
 mod interest;
 mod peer;
+mod queries;
 mod requests;
 mod sweep;
 mod table;
@@ -36,7 +38,8 @@ use crate::quote_book::InstrumentIndex;
 use crate::session::{QueryToken, Session, Speech};
 use crate::unseen::Unseen;
 use crate::world::World;
-use diff::Asked;
+use charts::Opening;
+use queries::{Asked, Query};
 use table::Table;
 
 /// A session's place in the hub; given anew after the session is gone.
@@ -55,9 +58,11 @@ pub struct Hub<P> {
     seen: Vec<(InstrumentId, ExchangeId)>,
     /// Queries that are not answered yet, and those of them that the catalog does not have yet.
     asked: Map<QueryToken, Asked>,
-    to_ask: VecDeque<QueryToken>,
+    to_ask: VecDeque<Query>,
     /// Counts queries.
     tokens: u64,
+    /// Charts whose series are being opened; at most one a session.
+    openings: VecDeque<Opening>,
     condition: Condition,
     /// Ticks lost of which nobody was told yet.
     lost_untold: u64,
@@ -91,6 +96,7 @@ impl<P: Peer> Hub<P> {
             asked: Map::default(),
             to_ask: VecDeque::new(),
             tokens: 0,
+            openings: VecDeque::new(),
             condition: Condition::default(),
             lost_untold: 0,
             stats: FrontendStats::default(),
@@ -190,16 +196,22 @@ impl<P: Peer> Hub<P> {
     }
 
     fn close_with(&mut self, index: SessionIndex, frame: &[u8], queued: Queued, now: Instant) {
-        self.forget_interests(index, now);
         let Some(session) = self.sessions.get_mut(index).filter(|session| session.is_open()) else {
             return;
         };
-        session.speech = Speech::Undecided;
-        session.asking = None;
+        if queued == Queued::Send
+            && let Some(diff) = session.speech.diff_mut()
+        {
+            // What it is still to be told, such as why it is closed, as far as it has asked.
+            session.outbox.append_with(now, |out| {
+                diff.push_answer(out, &mut self.world);
+            });
+        }
         session.outbox.close(frame, queued == Queued::Drop, now);
         session.close(now);
         session.peer.discard_input();
         touch(&mut self.touched, index, session);
+        self.forget_interests(index, now);
     }
 
     fn drop_session(&mut self, index: SessionIndex, now: Instant) {
@@ -210,10 +222,18 @@ impl<P: Peer> Hub<P> {
     }
 
     fn forget_interests(&mut self, index: SessionIndex, now: Instant) {
-        let session = self.sessions.get_mut(index);
-        if let Some(diff) = session.and_then(|session| session.speech.diff_mut()) {
-            for series in diff.end(&mut self.world).series {
-                self.world.close_series(series);
+        self.forget_openings(index);
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.opens_chart = false;
+            let asking = session.asking.take();
+            if let Some(diff) = session.speech.diff_mut() {
+                for series in diff.end(&mut self.world).series {
+                    self.world.close_series(series);
+                }
+            }
+            session.speech = Speech::Undecided;
+            if let Some(token) = asking {
+                self.forget_query(token);
             }
         }
         for instrument in self.interests.remove_session(index) {

@@ -2,6 +2,8 @@
 
 mod charts;
 mod diff;
+mod edges;
+mod queries;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +150,8 @@ impl Stage {
 
     fn flush(&mut self) {
         for _ in 0..1000 {
-            if self.hub.flush(self.now) == Flushed::All {
+            let opening = self.hub.open_next(self.now);
+            if self.hub.flush(self.now) == Flushed::All && !opening {
                 return;
             }
         }

@@ -5,11 +5,12 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::limits::SESSION_INSTRUMENTS_MAX;
 
 /// A client's message.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it lives for one call, on the stack")]
 pub(in crate::protocol) enum Message<'a> {
     /// An object, and of its keys those that any request needs.
@@ -19,7 +20,7 @@ pub(in crate::protocol) enum Message<'a> {
 }
 
 /// The keys that any request needs, as far as they were there.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(in crate::protocol) struct Keys<'a> {
     pub(in crate::protocol) action: Option<Value<'a>>,
     pub(in crate::protocol) instruments: Option<Value<'a>>,
@@ -29,7 +30,8 @@ pub(in crate::protocol) struct Keys<'a> {
     pub(in crate::protocol) ins_list: Option<Value<'a>>,
     pub(in crate::protocol) query_id: Option<Value<'a>>,
     pub(in crate::protocol) query: Option<Value<'a>>,
-    pub(in crate::protocol) variables: Option<serde_json::Value>,
+    /// As it stands in the message.
+    pub(in crate::protocol) variables: Option<&'a RawValue>,
     pub(in crate::protocol) chart_id: Option<Value<'a>>,
     pub(in crate::protocol) duration: Option<Value<'a>>,
     pub(in crate::protocol) view_width: Option<Value<'a>>,

@@ -63,7 +63,7 @@ fn object(text: &str, keys: Keys<'_>, speaks: Option<Dialect>) -> Spoken {
 }
 
 /// The first characters of a client's own text.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(ECHO_CHARS_MAX).collect();
     if shown.len() < text.len() {
         shown.push_str("...");

@@ -1,4 +1,13 @@
 //! What is known of one instrument between its ticks: its hours, its volume so far, where its series stand (pure).
+//!
+//! One wrong tick must not end an instrument's bars, where all that follows would be older than it:
+//!
+//! * A trading day far after the tick's own time is not believed, and is as if it were unknown; see
+//!   [`TRADING_DAY_AHEAD_DAYS_MAX`].
+//! * A time that lies far ahead both of the tick before and of the moment of receipt is a leap; see [`LEAP_NS`]. Such a tick is
+//!   in no bar, and its growth belongs to the next one. One leap alone is an error; when the next tick is as late, it is
+//!   believed, since recorded and simulated days may lie ahead of our clock. So two wrong times in a row are believed, and
+//!   an instrument's first tick is.
 
 use shm_layout::trading_hours::Relation;
 use shm_layout::{
@@ -24,6 +33,8 @@ pub(super) struct Instrument {
     trading_day: u32,
     /// The exchange's time of the latest tick of that day.
     time_ns: i64,
+    /// The exchange's time of the tick before, whether it was believed or not; `None` before the first that has one.
+    heard_ns: Option<i64>,
     /// Places of its living series.
     pub(super) series: Vec<u32>,
     /// Where series that were closed ended, the longest ago first.
@@ -44,6 +55,11 @@ struct SessionNs {
 }
 
 const MS_NS: i64 = 1_000_000;
+const DAY_NS: i64 = 86_400 * SECOND_NS;
+/// Days that a trading day may lie after the time of a tick of it; the longest holiday is eleven days.
+const TRADING_DAY_AHEAD_DAYS_MAX: i64 = 15;
+/// Ahead by more than this, a tick's time is not taken at its word. Clocks of fronts and of this machine differ by less.
+const LEAP_NS: i64 = 3_600 * SECOND_NS;
 /// Times from 1970 to 2199 can be; others are the fault of whoever sent them.
 const TIME_MAX_NS: i64 = 7_258_000_000 * SECOND_NS;
 
@@ -59,6 +75,7 @@ impl Instrument {
             volume: 0,
             trading_day: 0,
             time_ns: 0,
+            heard_ns: None,
             series: Vec::new(),
             ended: Vec::new(),
         }
@@ -66,14 +83,19 @@ impl Instrument {
 
     /// Takes a tick: what will be kept of it.
     pub(super) fn take(&mut self, hours: &TradingHours, tick: &Tick) -> TickRow {
-        let time_ns = tick.exchange_time_ns;
-        let is_timed = (0..TIME_MAX_NS).contains(&time_ns);
-        let trading_day = match tick.trading_day {
-            0 => self.derived_trading_day(hours, is_timed.then_some(time_ns)),
-            day => day,
+        let sent_ns = tick.exchange_time_ns;
+        let time_ns = Some(sent_ns).filter(|time| (0..TIME_MAX_NS).contains(time));
+        let leaps = time_ns.is_some_and(|time| self.leaps(time, tick.receive_time_ns));
+        self.heard_ns = time_ns.or(self.heard_ns);
+        let time_ns = time_ns.filter(|_| !leaps);
+        let trading_day = if is_believed(tick.trading_day, time_ns.unwrap_or(tick.receive_time_ns))
+        {
+            tick.trading_day
+        } else {
+            self.derived_trading_day(hours, time_ns)
         };
         TickRow {
-            datetime_ns: if time_ns == NO_TIME { tick.receive_time_ns } else { time_ns },
+            datetime_ns: if sent_ns == NO_TIME { tick.receive_time_ns } else { sent_ns },
             last_price: tick.last_price,
             average_price: tick.average_price,
             highest: tick.highest_price,
@@ -83,8 +105,8 @@ impl Instrument {
             levels: tick.levels,
             volume: tick.volume,
             trading_day,
-            gained: self.gain(trading_day, is_timed.then_some(time_ns), tick.volume),
-            is_timed,
+            gained: if leaps { 0 } else { self.gain(trading_day, time_ns, tick.volume) },
+            is_timed: time_ns.is_some(),
         }
     }
 
@@ -129,6 +151,13 @@ impl Instrument {
         self.ended.push((duration, ended));
     }
 
+    /// True for a time far ahead of the tick before and of the moment of receipt, where there are these.
+    fn leaps(&self, time_ns: i64, received_ns: i64) -> bool {
+        received_ns > 0
+            && time_ns - received_ns > LEAP_NS
+            && self.heard_ns.is_some_and(|heard| time_ns - heard > LEAP_NS)
+    }
+
     /// A moment moved into the session it belongs to, and when that began; `None` when it belongs to none.
     fn in_session(&mut self, hours: &TradingHours, time_ns: i64) -> Option<(i64, i64)> {
         if (self.session.began..self.session.ends).contains(&time_ns) {
@@ -171,6 +200,17 @@ impl Instrument {
         self.time_ns = time_ns.unwrap_or(if is_new_day { 0 } else { self.time_ns });
         volume.saturating_sub(base).max(0)
     }
+}
+
+/// True for a trading day that a tick of this time may be of. An unknown day is none; of an unknown time any may be.
+fn is_believed(trading_day: u32, time_ns: i64) -> bool {
+    let day = Date::from_yyyymmdd(trading_day);
+    trading_day != 0
+        && (time_ns <= 0
+            || day.is_some_and(|day| {
+                i64::from(day.days_since_epoch()) - time_ns.div_euclid(DAY_NS)
+                    <= TRADING_DAY_AHEAD_DAYS_MAX
+            }))
 }
 
 // === impl SessionNs ===

@@ -16,9 +16,9 @@
 //!   came too late for) is kept no longer. Around the clock, where trading days change within a bar's slot, ids may be ahead
 //!   of the time by the number of such days, and fall back by that when the process starts anew.
 //! * **A bar** has the ticks of one slot of time and one trading day, see [`BarDuration`], by the exchange's time and the
-//!   product's sessions, see [`TradingHours::nearest`]. A tick without a last price, without the exchange's time or of no
-//!   session is in no bar. Where a tick names no trading day, its session's is taken, else that of the tick before; days
-//!   are not charted of what trades around the clock without saying its trading day.
+//!   product's sessions, see [`TradingHours::nearest`]. A tick without a last price, without the exchange's time, with one
+//!   hours ahead of all others, or of no session is in no bar. Where it names no trading day, or one weeks ahead, its session's
+//!   is taken, else that of the tick before; days are not charted of what trades around the clock without saying them.
 //! * **Snapshots** that a front sends on a subscription are left out when nothing in them is later than what came before.
 //! * **Order** is that of arrival. What is older than the current bar, by slot or trading day, is in none. Bars of whole
 //!   minutes are made of minutes: what is too late for its minute is too late for all of them.

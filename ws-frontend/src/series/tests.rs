@@ -90,6 +90,52 @@ fn expected(pairs: &[(&str, i64)]) -> Vec<(String, i64)> {
 }
 
 #[test]
+fn one_trading_day_far_ahead_does_not_end_the_bars() {
+    for (wrong, expected_day) in [(20_991_231, 20_260_305), (20_260_402, 20_260_305)] {
+        let mut book = SeriesBook::new(hours());
+        let series = book.open(id("rb2605"), bars(MINUTE)).unwrap();
+        book.take(id("rb2605"), &tick("20260305 09:00:00", 20_260_305, 10.0, 100));
+        book.take(id("rb2605"), &tick("20260305 09:00:10", wrong, 11.0, 110));
+        book.take(id("rb2605"), &tick("20260305 09:01:00", 20_260_305, 12.0, 120));
+        let expected = expected(&[("20260305 09:00:00", 10), ("20260305 09:01:00", 10)]);
+        assert_eq!(listed(&book, series), expected, "{wrong}");
+        let bar = book.bar(series, book.first_id(series)).unwrap();
+        assert_eq!(bar.trading_day, expected_day);
+    }
+    // After a holiday of eleven days a night session is of a day that far ahead.
+    let mut book = SeriesBook::new(hours());
+    let series = book.open(id("rb2605"), bars(MINUTE)).unwrap();
+    book.take(id("rb2605"), &tick("20260305 21:00:00", 20_260_317, 10.0, 100));
+    assert_eq!(book.bar(series, book.first_id(series)).unwrap().trading_day, 20_260_317);
+}
+
+#[test]
+fn one_time_hours_ahead_does_not_end_the_bars() {
+    let received = |tick: Tick, at_ns: i64| Tick { receive_time_ns: at_ns, ..tick };
+    let mut book = SeriesBook::new(hours());
+    let series = book.open(id("rb2605"), bars(MINUTE)).unwrap();
+    let day = 20_260_305;
+    for (time, when, volume) in [
+        ("20260305 09:00:00", "20260305 09:00:00", 100),
+        ("20260305 14:30:00", "20260305 09:00:01", 105),
+        ("20260305 09:00:02", "20260305 09:00:02", 110),
+        // The next session, as it should be.
+        ("20260305 10:30:00", "20260305 10:30:00", 120),
+    ] {
+        book.take(id("rb2605"), &received(tick(time, day, 1.0, volume), at(when)));
+    }
+    let first = expected(&[("20260305 09:00:00", 10), ("20260305 10:30:00", 10)]);
+    assert_eq!(listed(&book, series), first);
+    // A recorded day that lies ahead of our clock: the first tick behind a pause is lost to bars, its growth is not.
+    let now = at("20260301 12:00:00");
+    for (time, volume) in [("20260305 13:30:00", 130), ("20260305 13:30:01", 140)] {
+        book.take(id("rb2605"), &received(tick(time, day, 1.0, volume), now));
+    }
+    let last = book.bar(series, book.last_id(series)).unwrap();
+    assert_eq!((clock(last.datetime_ns).as_str(), last.volume), ("20260305 13:30:00", 20));
+}
+
+#[test]
 fn a_bar_is_made_of_last_prices_and_of_growth() {
     let mut book = SeriesBook::new(hours());
     let series = book.open(id("rb2605"), bars(MINUTE)).unwrap();

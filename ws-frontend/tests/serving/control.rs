@@ -44,8 +44,12 @@ async fn demand_follows_the_clients_and_a_dropped_connection_ends_its_own() {
 async fn all_goes_on_without_a_coordinator_and_the_next_one_is_told_all() {
     let (mut stage, mut coordinator) = Stage::start().await;
     let mut worker = stage.worker(0);
-    coordinator.say(&ToFrontend::Universe { first: true, instruments: listed(&["rb2601"]) }).await;
-    coordinator.say(&ToFrontend::Universe { first: false, instruments: listed(&["cu2512"]) }).await;
+    coordinator
+        .say(&ToFrontend::Universe { first: true, last: false, instruments: listed(&["rb2601"]) })
+        .await;
+    coordinator
+        .say(&ToFrontend::Universe { first: false, last: true, instruments: listed(&["cu2512"]) })
+        .await;
     let mut client = coordinator.client().await;
     client.subscribe(&["rb2601"]).await;
     coordinator.until_demand(&["rb2601"]).await;

@@ -268,6 +268,47 @@ fn the_trading_day_is_told_when_it_grows() {
 }
 
 #[test]
+fn a_trading_day_far_ahead_of_the_others_is_not_told() {
+    let day = |text: &str| FleetEvent::TradingDay { day: Date::parse(text).unwrap() };
+    let mut world = World::running(&[1, 1, 1]).quiet();
+    world.says(0, SessionState::Ready, Some("20261123"));
+    world.says(1, SessionState::Ready, Some("20991231"));
+    world.says(2, SessionState::Ready, Some("19991231"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [day("20261123")], "one against one against one");
+    world.says(0, SessionState::Ready, Some("20261124"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [day("20261124")]);
+    // After a holiday; the others' sessions are of before.
+    world.says(2, SessionState::Ready, Some("20261124"));
+    world.says(0, SessionState::Ready, Some("20261209"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [day("20261209")]);
+}
+
+#[test]
+fn a_wrong_trading_day_is_corrected_when_others_say_another() {
+    let day = |text: &str| FleetEvent::TradingDay { day: Date::parse(text).unwrap() };
+    let mut world = World::running(&[1, 1, 1]).quiet();
+    world.says(1, SessionState::Ready, Some("20991231"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [day("20991231")], "nobody says another");
+    world.says(0, SessionState::Ready, Some("20261123"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [], "one against one");
+    world.says(2, SessionState::Ready, Some("20261123"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [day("20261123")]);
+    // It does not fall by less: a session that stands since yesterday says nothing new.
+    world.says(0, SessionState::Ready, Some("20261124"));
+    world.pass(SECOND);
+    assert_eq!(world.told(), [day("20261124")]);
+    world.says(0, SessionState::LoggingIn, Some("20261124"));
+    world.pass(SECOND);
+    assert!(!world.told().iter().any(|event| matches!(event, FleetEvent::TradingDay { .. })));
+}
+
+#[test]
 fn many_events_go_in_bundles_that_fit_an_outbox() {
     let rooms = [1; EVENTS_AT_ONCE_MAX * 3];
     let mut world = World::running(&rooms);

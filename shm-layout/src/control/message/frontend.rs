@@ -154,10 +154,13 @@ pub enum FleetEvent {
 /// Coordinator to frontend.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToFrontend {
-    /// A part of the list of instruments; the parts of one list begin with `first`.
+    /// A part of the list of instruments; the parts of one list begin with `first` and end with `last`. An empty list is one
+    /// part that is both.
     Universe {
         /// True for a list's first part: forget the list before.
         first: bool,
+        /// True for a list's last part: now it is whole.
+        last: bool,
         /// The part.
         instruments: Vec<ListedInstrument>,
     },

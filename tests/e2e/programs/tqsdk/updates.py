@@ -29,7 +29,7 @@ while count > 0:
         session.say("untrue", told=told, before=before, now=now)
     before = now
     for quote in quotes:
-        if api.is_changing(quote):
+        if count > 0 and api.is_changing(quote):
             session.say("change", quote=session.market_of(quote))
             count -= 1
 session.end(api)

@@ -9,12 +9,18 @@ use crate::series::{BarDuration, Kind};
 
 /// 2026-11-23 09:00:00 in Beijing, a Monday.
 const NINE_S: i64 = 1_795_395_600;
-const SECOND: i64 = 1_000_000_000;
-const MINUTE: i64 = 60 * SECOND;
+pub(super) const SECOND: i64 = 1_000_000_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
 
 impl Stage {
     /// A trade so many seconds after nine.
-    fn trade_at(&mut self, instrument: &str, seconds: i64, last_price: f64, volume: i32) {
+    pub(super) fn trade_at(
+        &mut self,
+        instrument: &str,
+        seconds: i64,
+        last_price: f64,
+        volume: i32,
+    ) {
         let mut levels = Tick::EMPTY.levels;
         levels[0] = Level { bid_price: 3139.0, bid_volume: 7, ..levels[0] };
         let tick = Tick {
@@ -32,7 +38,14 @@ impl Stage {
         self.flush();
     }
 
-    fn chart(&mut self, id: SessionId, chart_id: &str, ins_list: &str, duration: i64, width: i64) {
+    pub(super) fn chart(
+        &mut self,
+        id: SessionId,
+        chart_id: &str,
+        ins_list: &str,
+        duration: i64,
+        width: i64,
+    ) {
         let pack = json!({
             "aid": "set_chart", "chart_id": chart_id, "ins_list": ins_list,
             "duration": duration, "view_width": width,
@@ -42,20 +55,20 @@ impl Stage {
 }
 
 /// A client and its snapshot.
-struct Client {
-    id: SessionId,
-    pipe: Rc<Pipe>,
-    snapshot: Value,
+pub(super) struct Client {
+    pub(super) id: SessionId,
+    pub(super) pipe: Rc<Pipe>,
+    pub(super) snapshot: Value,
 }
 
 impl Client {
-    fn new(stage: &mut Stage) -> Self {
+    pub(super) fn new(stage: &mut Stage) -> Self {
         let (id, pipe) = stage.client();
         Self { id, pipe, snapshot: json!({}) }
     }
 
     /// Peeks until the peek is held, and merges what comes. How many answers there were.
-    fn catch_up(&mut self, stage: &mut Stage) -> usize {
+    pub(super) fn catch_up(&mut self, stage: &mut Stage) -> usize {
         for rounds in 0.. {
             stage.say(self.id, r#"{"aid":"peek_message"}"#);
             let (count, patches) = answers(&self.pipe);
@@ -262,9 +275,11 @@ fn a_chart_that_cannot_be_is_empty_and_the_client_told_why() {
     client.catch_up(&mut stage);
     for chart in ["X", "Y"] {
         let chart = &client.snapshot["charts"][chart];
-        assert_eq!((&chart["ready"], &chart["right_id"]), (&json!(true), &json!(-1)));
+        assert_eq!((&chart["ready"], &chart["right_id"]), (&json!(true), &json!(0)));
         assert!(chart["state"].is_object());
     }
+    // TqSdk waits for this when it comes back after a loss of its connection.
+    assert_eq!(client.snapshot["klines"]["SHFE.rb2705"][(MINUTE + 1).to_string()]["last_id"], 0);
     assert_eq!(client.snapshot["notify"].as_object().unwrap().len(), 2);
     assert_eq!(stage.hub.stats().bad_messages, 2);
     assert_eq!(stage.hub.stats().instruments, 0);

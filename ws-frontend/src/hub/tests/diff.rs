@@ -4,26 +4,27 @@ use serde_json::json;
 use shm_layout::{ExchangeId, NO_PRICE};
 
 use super::*;
+use crate::protocol::diff::push_quote_object;
 use crate::protocol::quote_fields::Terms;
 use crate::quote_faces::{NOTHING_TOLD, QuoteFaces};
 
 impl Stage {
-    fn peek(&mut self, id: SessionId) {
+    pub(super) fn peek(&mut self, id: SessionId) {
         self.say(id, r#"{"aid":"peek_message"}"#);
     }
 
-    fn quotes(&mut self, id: SessionId, ins_list: &str) {
+    pub(super) fn quotes(&mut self, id: SessionId, ins_list: &str) {
         self.say(id, &json!({"aid": "subscribe_quote", "ins_list": ins_list}).to_string());
     }
 
-    fn trade(&mut self, instrument: &str, last_price: f64, volume: i32) {
+    pub(super) fn trade(&mut self, instrument: &str, last_price: f64, volume: i32) {
         let tick = traded(instrument, last_price, volume);
         self.hub.take_tick(&tick, self.now);
         self.flush();
     }
 }
 
-fn traded(instrument: &str, last_price: f64, volume: i32) -> Tick {
+pub(super) fn traded(instrument: &str, last_price: f64, volume: i32) -> Tick {
     Tick {
         instrument_id: *InstrumentId::parse(instrument).unwrap().padded(),
         exchange_id: *product::exchange_of(instrument).padded(),
@@ -206,66 +207,6 @@ fn mistakes_are_told_as_notices_and_change_nothing() {
 }
 
 #[test]
-fn a_query_holds_its_client_until_it_is_answered() {
-    let mut stage = Stage::new();
-    let (id, pipe) = stage.client();
-    let ask = |query_id: &str| {
-        json!({"aid": "ins_query", "query_id": query_id, "query": "{x}", "variables": {"a": 1}})
-            .to_string()
-    };
-    pipe.reading.set(false);
-    stage.say(id, &ask("Q"));
-    assert!(!pipe.reading.get());
-    let (asked, query, variables) = stage.hub.next_query().unwrap();
-    assert_eq!((&*query, variables), ("{x}", Some(json!({"a": 1}))));
-    stage.hub.answered(asked, Ok(br#"{"multi_symbol_info":[]}"#));
-    stage.flush();
-    assert!(pipe.reading.get());
-    stage.peek(id);
-    let (_, patches) = answers(&pipe);
-    assert_eq!(
-        patches[0]["symbols"],
-        json!({"Q": {"query": "{x}", "variables": {"a": 1}, "result": {"multi_symbol_info": []}}})
-    );
-    stage.say(id, &ask("R"));
-    let (asked, ..) = stage.hub.next_query().unwrap();
-    stage.hub.answered(asked, Err("no"));
-    stage.say(id, r#"{"aid":"ins_query","query_id":"Q","query":""}"#);
-    stage.peek(id);
-    let (_, patches) = answers(&pipe);
-    assert_eq!(patches[0]["symbols"]["R"]["error"], "no");
-    assert!(patches[0]["symbols"]["Q"].is_null());
-    // An answer that comes when its client is gone, and another has its place, is nobody's.
-    stage.say(id, &ask("S"));
-    let (asked, ..) = stage.hub.next_query().unwrap();
-    stage.hub.gone(id, stage.now);
-    let (other, pipe) = stage.client();
-    stage.peek(other);
-    received(&pipe);
-    stage.peek(other);
-    stage.hub.answered(asked, Ok(b"{}"));
-    stage.flush();
-    assert_eq!(answers(&pipe).0, 0);
-}
-
-#[test]
-fn answers_that_nobody_fetches_are_bounded() {
-    let mut stage = Stage::new();
-    let (id, pipe) = stage.client();
-    let big = format!("\"{}\"", "x".repeat(ANSWERS_WAITING_BYTES_MAX / 3));
-    for name in ["A", "B", "B", "C"] {
-        stage.say(id, &json!({"aid": "ins_query", "query_id": name, "query": "q"}).to_string());
-        let (asked, ..) = stage.hub.next_query().unwrap();
-        stage.hub.answered(asked, Ok(big.as_bytes()));
-    }
-    stage.peek(id);
-    let (_, patches) = answers(&pipe);
-    let symbols = &patches[0]["symbols"];
-    assert!(symbols["A"]["result"].is_string() && symbols["B"]["result"].is_string());
-    assert!(symbols["C"]["error"].as_str().unwrap().contains("peek_message"), "{symbols}");
-}
-
-#[test]
 fn a_long_list_comes_in_several_answers_and_says_when_it_is_whole() {
     let mut stage = Stage::new();
     let names: Vec<String> = (0..3000).map(|number| format!("rb{number:04}")).collect();
@@ -385,8 +326,10 @@ proptest! {
         for name in listed.iter().filter(|name| known.contains(*name)) {
             let mut faces = QuoteFaces::default();
             let terms = Terms { volume_multiple: Some(10), plain_prices: false };
-            faces.open(0, &symbol(name), terms, latest.get(name));
-            let quote = faces.get_mut(0).unwrap().since(NOTHING_TOLD).to_vec();
+            faces.open(0, terms, latest.get(name));
+            let mut quote = Vec::new();
+            let members = faces.get_mut(0).unwrap().since(NOTHING_TOLD);
+            push_quote_object(&mut quote, Some(&symbol(name)), members);
             expected[symbol(name)] = serde_json::from_slice(&quote).unwrap();
         }
         for name in &listed {

@@ -12,7 +12,7 @@ mod symbols;
 
 pub use notify::{Notice, NoticeLevel, notify_of};
 pub(crate) use quote::close_object;
-pub use quote::{Quote, QuoteChange, push_quote, push_quote_change};
+pub use quote::{Quote, QuoteChange, push_quote, push_quote_change, push_quote_object};
 pub(in crate::protocol) use request::request;
 pub use request::{Refusal, Request, SetChart, Window, symbols_of};
 pub use rows::{push_bar, push_tick_row};

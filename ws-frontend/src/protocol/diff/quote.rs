@@ -34,19 +34,25 @@ pub struct QuoteChange {
 
 const _: () = assert!(QUOTE_FIELDS_COUNT <= u64::BITS as usize);
 
-/// Appends the whole of a quote as a JSON object.
-pub fn push_quote(out: &mut Vec<u8>, symbol: &str, quote: &Quote) {
-    push(out, "{\"instrument_id\":");
-    push_string(out, symbol);
+/// Appends the whole of a quote but its symbol: members of an object, each with a comma before it.
+pub fn push_quote(out: &mut Vec<u8>, quote: &Quote) {
     push_fields(out, quote, QuoteChange { time: true, fields: u64::MAX });
     push(out, NO_LEVELS);
-    out.push(b'}');
 }
 
-/// Appends what has changed of a quote as a JSON object, a merge patch.
+/// Appends what has changed of a quote, likewise.
 pub fn push_quote_change(out: &mut Vec<u8>, quote: &Quote, change: QuoteChange) {
-    let start = out.len();
     push_fields(out, quote, change);
+}
+
+/// Appends an object of such members: with `symbol` a whole quote's.
+pub fn push_quote_object(out: &mut Vec<u8>, symbol: Option<&str>, members: &[u8]) {
+    let start = out.len();
+    if let Some(symbol) = symbol {
+        push(out, ",\"instrument_id\":");
+        push_string(out, symbol);
+    }
+    out.extend_from_slice(members);
     close_object(out, start);
 }
 
@@ -143,8 +149,9 @@ mod tests {
     #[test]
     fn a_quote_without_a_tick_is_whole_and_says_that_nothing_has_a_value() {
         let quote = Quote { time_ns: NO_TIME, values: [DiffValue::None; QUOTE_FIELDS_COUNT] };
-        let mut out = Vec::new();
-        push_quote(&mut out, "SHFE.SP cu2601&cu2602", &quote);
+        let (mut members, mut out) = (Vec::new(), Vec::new());
+        push_quote(&mut members, &quote);
+        push_quote_object(&mut out, Some("SHFE.SP cu2601&cu2602"), &members);
         let value: Value = serde_json::from_slice(&out).unwrap();
         let keys = value.as_object().unwrap();
         assert_eq!(keys["instrument_id"], "SHFE.SP cu2601&cu2602");
@@ -162,8 +169,9 @@ mod tests {
         values[9] = DiffValue::Lots(156_890.0);
         let quote = Quote { time_ns: 0, values };
         let text = |change| {
-            let mut out = b"x".to_vec();
-            push_quote_change(&mut out, &quote, change);
+            let (mut members, mut out) = (Vec::new(), b"x".to_vec());
+            push_quote_change(&mut members, &quote, change);
+            push_quote_object(&mut out, None, &members);
             String::from_utf8(out).unwrap()
         };
         let change = |time, fields| QuoteChange { time, fields };

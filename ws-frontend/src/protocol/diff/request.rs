@@ -1,8 +1,12 @@
 //! From a client's JSON object to a request, or to a word about what was wrong with it.
 
-use crate::limits::{CHART_INSTRUMENTS_MAX, CHART_WIDTH_MAX, SESSION_INSTRUMENTS_MAX};
+use crate::limits::{
+    CHART_INSTRUMENTS_MAX, CHART_PACK_BYTES_MAX, CHART_WIDTH_MAX, NAME_BYTES_MAX,
+    SESSION_INSTRUMENTS_MAX, VARIABLES_BYTES_MAX,
+};
 use crate::protocol::json::{Keys, Value};
 use crate::protocol::shortened;
+use serde_json::value::RawValue;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +24,8 @@ pub enum Request {
         query_id: Box<str>,
         /// In GraphQL.
         query: Box<str>,
-        /// What stands for the query's variables, when the client sent any.
-        variables: Option<serde_json::Value>,
+        /// An object with the values of its variables, in JSON as the client sent it.
+        variables: Option<Box<str>>,
     },
     /// Take the answer to a query out of the client's snapshot.
     ForgetQuery {
@@ -110,6 +114,18 @@ pub enum Refusal {
         /// What it is.
         is: &'static str,
     },
+    /// A text that the gateway would have to keep is too long.
+    #[error("\"{key}\" of {aid} has {bytes} bytes; it may have {most}; nothing was changed")]
+    TooLong {
+        /// The message's aid.
+        aid: &'static str,
+        /// What is too long.
+        key: &'static str,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// More instruments than a session may have.
     #[error(
         "\"ins_list\" has {0} symbols; a session may subscribe {SESSION_INSTRUMENTS_MAX}; nothing was changed"
@@ -151,21 +167,27 @@ fn subscribe_quote(keys: Keys<'_>) -> Result<Request, Refusal> {
 
 fn ins_query(keys: Keys<'_>) -> Result<Request, Refusal> {
     let query_id = text_of(keys.query_id, "ins_query", "query_id", "a name for the query")?;
+    no_longer_than(NAME_BYTES_MAX, &query_id, "ins_query", "query_id")?;
     let query = text_of(keys.query, "ins_query", "query", "a text in GraphQL")?;
     if query.is_empty() {
         return Ok(Request::ForgetQuery { query_id });
     }
-    Ok(Request::Query { query_id, query, variables: keys.variables })
+    let variables = keys.variables.map(RawValue::get);
+    no_longer_than(VARIABLES_BYTES_MAX, variables.unwrap_or_default(), "ins_query", "variables")?;
+    Ok(Request::Query { query_id, query, variables: variables.map(Box::from) })
 }
 
 fn set_chart(text: &str, keys: Keys<'_>) -> Result<Request, Refusal> {
     const AID: &str = "set_chart";
     let chart_id = text_of(keys.chart_id, AID, "chart_id", "a name for the chart")?;
+    no_longer_than(NAME_BYTES_MAX, &chart_id, AID, "chart_id")?;
+    let pack = text.trim();
     let ins_list = text_of(keys.ins_list, AID, "ins_list", "symbols with commas between them")?;
     let symbols: Vec<Box<str>> = symbols_of(&ins_list).map(Box::from).collect();
     if symbols.is_empty() {
         return Ok(Request::RemoveChart { chart_id });
     }
+    no_longer_than(CHART_PACK_BYTES_MAX, pack, AID, "the message")?;
     if symbols.len() > CHART_INSTRUMENTS_MAX {
         return Err(Refusal::ChartTooWide(symbols.len()));
     }
@@ -199,13 +221,23 @@ fn set_chart(text: &str, keys: Keys<'_>) -> Result<Request, Refusal> {
         duration_ns,
         view_width: width.min(CHART_WIDTH_MAX),
         window,
-        pack: text.trim().into(),
+        pack: pack.into(),
     }))
 }
 
 /// The symbols of a list. Commas that nothing stands between are none.
 pub fn symbols_of(ins_list: &str) -> impl Iterator<Item = &str> {
     ins_list.split(',').filter(|symbol| !symbol.is_empty())
+}
+
+fn no_longer_than(
+    most: usize,
+    text: &str,
+    aid: &'static str,
+    key: &'static str,
+) -> Result<(), Refusal> {
+    let bytes = text.len();
+    if bytes > most { Err(Refusal::TooLong { aid, key, bytes, most }) } else { Ok(()) }
 }
 
 fn text_of(
@@ -266,7 +298,7 @@ mod tests {
             Ok(Request::Query {
                 query_id: "Q".into(),
                 query: "{x}".into(),
-                variables: Some(serde_json::json!({"a": ["b"]})),
+                variables: Some(r#"{"a":["b"]}"#.into()),
             })
         );
         assert_eq!(

@@ -2,18 +2,19 @@
 
 use crate::json_out::{push, push_string};
 
-/// Appends what stands under the name of a query: the query as it was asked, and its result or why there is none.
+/// Appends what stands under the name of a query: the query as it was asked, with the values of its variables in JSON, and its
+/// result or why there is none.
 pub fn push_answered(
     out: &mut Vec<u8>,
     query: &str,
-    variables: Option<&serde_json::Value>,
+    variables: Option<&str>,
     outcome: Result<&[u8], &str>,
 ) {
     push(out, "{\"query\":");
     push_string(out, query);
     if let Some(variables) = variables {
         push(out, ",\"variables\":");
-        push(out, &variables.to_string());
+        push(out, variables);
     }
     match outcome {
         Ok(result) => {
