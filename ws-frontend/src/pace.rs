@@ -21,7 +21,7 @@ mod tests {
         assert_eq!(rest(Duration::ZERO), None);
         assert_eq!(rest(REST_AFTER), None);
         assert_eq!(rest(Duration::from_micros(400)), Some(Duration::from_micros(300)));
-        assert_eq!(rest(Duration::from_millis(1)), Some(Duration::from_micros(750)));
+        assert_eq!(rest(Duration::from_micros(200)), Some(Duration::from_micros(150)));
         assert_eq!(rest(Duration::from_secs(1)), Some(REST_MAX));
     }
 }
