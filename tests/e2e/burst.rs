@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use qamd_tests::client::Client;
 use qamd_tests::fleet::{Fleet, FleetPlan};
 use qamd_tests::processes::own_memory_kib;
+use qamd_ws_frontend::limits::SERIES_TICKS_EACH_MAX;
 use serde_json::json;
 use shm_layout::control::FrontendStats;
 use tokio::sync::watch;
 
 const TICKS: u64 = 500_000;
 const INSTRUMENTS: usize = 40;
-const MEMORY_KIB_MAX: u64 = 64 << 10;
+
+/// What the frontend keeps for charts, 192 bytes a tick, and 64 MiB for all else.
+const MEMORY_KIB_MAX: u64 = ((INSTRUMENTS * SERIES_TICKS_EACH_MAX * 192) as u64 >> 10) + (64 << 10);
 
 #[tokio::test]
 async fn half_a_million_ticks_are_delivered_conflated_or_counted_as_lost() {

@@ -1,9 +1,9 @@
 //! The hub's task: brings it ticks, inputs and the time, and sleeps when there is nothing of these.
 //!
-//! One turn: inputs for a while, ticks for a while, then one write to each session that something gathered for. A turn that
-//! brought work is followed by the next, after the other tasks had theirs; one that brought none by sleep.
+//! One turn: inputs for a while, ticks for a while, one series for a chart that waits for its own, then one write to each session
+//! that something gathered for, as far as a turn may. A turn that brought work is followed by the next, after the other tasks had theirs; one that brought none by sleep.
 //!
-//! Nothing in here waits for a client or the coordinator: both are written to as far as they take it. Only
+//! Nothing in here waits for a client, the coordinator or the catalog: each is told as far as it takes it. Only
 //! a log whose reader has stopped reading can hold it up. When one of the other tasks is gone, the process ends.
 
 mod catalog;

@@ -5,14 +5,20 @@
 //!                     ▲  ▲                       │
 //!       control channel  └──── connection tasks ◀┘ what clients send
 //! ```
-//! One thread does everything. One task, the [`driver`], owns all state, the [`hub`]; the others bring it inputs through
-//! bounded queues: a task for each [`connection`], the [`listener`], the [`demand_client`]. The hub itself and what it is made
-//! of ([`quote_book`], [`interests`], [`marks`], [`outbox`], [`session`], [`demand`], [`universe`], [`protocol`], [`backlog`],
-//! [`unseen`], [`snapshot`], [`pace`]) know neither
-//! tokio nor iceoryx2 nor a clock.
+//! One thread does everything but answer queries about instruments, which have one of their own ([`catalog_thread`]). One task,
+//! the [`driver`], owns all state, the [`hub`]; the others bring it inputs through bounded queues: a task for each
+//! [`connection`], the [`listener`], the [`demand_client`]. The hub and what it is made of know neither tokio nor iceoryx2 nor
+//! a clock:
 //!
-//! * A client that keeps up gets every tick, in order. One that lags gets the latest of each instrument. One that takes
-//!   nothing is disconnected. No client can hold up another.
+//! * what is known, the [`world`]: [`quote_book`], [`universe`], [`series`], and what of it DIFF clients have, [`quote_faces`] and
+//!   [`series_rows`];
+//! * who wants what: [`interests`], [`demand`], [`unseen`];
+//! * what a client is and what waits for it: [`session`], [`outbox`], [`marks`], [`diff_session`];
+//! * what is said: [`protocol`], [`events`], [`catalog`];
+//! * when: [`backlog`], [`pace`].
+//!
+//! * A client of the `action` dialect that keeps up gets every tick, in order; one that lags gets the latest of each instrument. A
+//!   DIFF client gets what has changed whenever it asks. One that takes nothing is disconnected. No client can hold up another.
 //! * When ticks come faster than they can be sent to anybody, everybody gets the latest of each instrument ([`backlog`]), before
 //!   the ring overwrites what nobody has seen.
 //! * Ticks are served on while the coordinator is gone.

@@ -21,7 +21,8 @@ pub const SESSION_INSTRUMENTS_MAX: usize = 30_000;
 /// Different instruments that all sessions together may want. A request that would exceed it is refused whole.
 pub const DEMAND_INSTRUMENTS_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;
 
-/// Subscriptions of all sessions together, some 20 bytes each. A request that would exceed it is refused whole.
+/// Subscriptions of all sessions together, some 20 bytes each, of a DIFF client some 200. A request that would exceed it is
+/// refused whole.
 pub const SUBSCRIPTIONS_MAX: usize = 5_000_000;
 
 /// Instruments whose latest tick is kept though nobody here wants them. Beyond it ticks of further ones are counted and

@@ -86,6 +86,7 @@ fn show(args: &DemoArgs, plan: DemoPlan, log: File) -> Result<(), String> {
                 "{head}: {title}; nothing leaves this machine\n\n\
                  \x20 connect   ws://{address}/\n\
                  \x20 try       wscat -c ws://{address}/ -x '{{\"action\":\"subscribe\",\"instruments\":[{}]}}' -w 10\n\
+                 \x20 TqSdk     TQ_MD_URL=ws://{address} python3 your_program.py\n\
                  \x20 status    qamd status --instance {instance}   or   http://{http}/status\n\
                  \x20 metrics   http://{http}/metrics\n\
                  \x20 memory    qamd shm --instance {instance}   or   python3 samples/depth.py --segment {depth}\n\

@@ -1,5 +1,6 @@
 //! Ticks in, bytes out. A tick is encoded once, when the first client needs its bytes, and copied to each that wants it;
-//! what has gathered for a client goes to its socket in one write.
+//! what has gathered for a client goes to its socket in one write. For a DIFF client it is only noted that the instrument has
+//! news; what it is told is made up when it asks, and its socket has taken all of before.
 
 use std::io::ErrorKind;
 use std::time::Instant;

@@ -3,8 +3,9 @@
 //! coordinator and the time; the hub answers through [`Peer`].
 //!
 //! * `fan_out`: ticks in, bytes out, one write a session and turn.
-//! * `requests`: what clients ask in the `action` dialect; `diff`, `charts`, `queries`: in DIFF; `interest`: what either means for the demand;
-//!   `events`: what clients are told of the fleet.
+//! * `requests`: what clients ask in the `action` dialect; `diff`, `charts`, `queries`: in DIFF; `interest`: what either means for
+//!   the demand.
+//! * `events`: what clients are told of the fleet.
 //! * `sweep`: what the clock brings.
 
 mod charts;
