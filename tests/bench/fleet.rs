@@ -91,7 +91,8 @@ async fn market() {
     };
     let acknowledged = reached(&fleet, begun, all(|status| status.acknowledged)).await;
     let ticking = reached(&fleet, begun, all(|status| status.ticking)).await;
-    let pids: Vec<u32> = fleet.processes().iter().map(|process| process.pid).chain([pid]).collect();
+    let processes = fleet.processes();
+    let pids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
     println!(
         "{CONNECTIONS} workers, {INSTRUMENTS} instruments: all acknowledged after {:.1} s, all with their snapshot after {:.1} s; {:.1} s of processor time until then",
         acknowledged.as_secs_f64(),
@@ -100,14 +101,19 @@ async fn market() {
     );
     let settled = monotonic() + Duration::from_secs(5);
     tokio::time::sleep_until(settled.into()).await;
-    let memory: Vec<u64> =
-        pids.iter().map(|pid| processes::proportional_memory_kib(*pid)).collect();
+    let memory = |binary: &str| -> u64 {
+        let of_it = processes.iter().filter(|process| process.is(binary));
+        of_it.map(|process| processes::proportional_memory_kib(process.pid)).sum()
+    };
+    let (workers, frontend, coordinator) =
+        (memory("qamd-ctp-worker"), memory("qamd-ws-frontend"), memory("qamd"));
     println!(
-        "proportional set size of {} processes: {} MiB (a worker {:.1} MiB, the coordinator {:.1} MiB)",
+        "proportional set size of {} processes: {:.0} MiB (a worker {:.1} MiB, the frontend {:.1} MiB, the coordinator {:.1} MiB)",
         pids.len(),
-        memory.iter().sum::<u64>() / 1024,
-        kib(memory[1]),
-        kib(memory[memory.len() - 1])
+        mib(workers + frontend + coordinator),
+        mib(workers / CONNECTIONS as u64),
+        mib(frontend),
+        mib(coordinator)
     );
     let used = |pids: &[u32]| pids.iter().map(|pid| processes::cpu_seconds(*pid)).sum::<f64>();
     let (before, coordinator) = (used(&pids), processes::cpu_seconds(pid));
@@ -123,7 +129,7 @@ async fn market() {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn kib(kib: u64) -> f64 {
+fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 

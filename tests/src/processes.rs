@@ -15,6 +15,15 @@ pub struct Process {
     pub command: String,
 }
 
+impl Process {
+    /// True when it runs the binary of that name.
+    #[must_use]
+    pub fn is(&self, binary: &str) -> bool {
+        let program = self.command.split(' ').next().unwrap_or_default();
+        Path::new(program).file_name().is_some_and(|name| name == binary)
+    }
+}
+
 /// Every living process that has `word` inside one of its arguments, this one excepted. A fleet's directory and instance
 /// are unique, so this finds the fleet and nothing else.
 #[must_use]

@@ -96,10 +96,12 @@ impl<T: Copy> History<T> {
         } else {
             None
         };
-        let mut chunk = emptied.unwrap_or_else(|| Vec::with_capacity(CHUNK));
+        let own = &mut self.rings[ring as usize];
+        // Most instruments of a market have a few records and no more: the first chunk grows with them.
+        let whole = if own.chunks.is_empty() { 0 } else { CHUNK };
+        let mut chunk = emptied.unwrap_or_else(|| Vec::with_capacity(whole));
         chunk.clear();
         chunk.push(record);
-        let own = &mut self.rings[ring as usize];
         self.order.push_back(Begun { ring, chunk: own.gone + own.chunks.len() as u64 });
         own.chunks.push_back(chunk);
         self.chunks += 1;
