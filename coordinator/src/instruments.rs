@@ -3,6 +3,7 @@
 //! A CSV file with a header; `instrument_id` is the only column that must be there. Lines that begin with `#` are
 //! comments. The list limits nothing: an instrument it does not name is subscribed all the same.
 
+mod lines;
 mod row;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use shm_layout::limits::UNIVERSE_INSTRUMENTS_MAX;
 use shm_layout::{ExchangeId, InstrumentId, product};
 
 use crate::config::Fault;
+use lines::Lines;
 pub use row::COLUMNS;
 use row::{Columns, fault_at};
 
@@ -47,11 +49,12 @@ impl Universe {
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
+        let lines = Lines::of(text);
         let mut faults = Vec::new();
         let columns = match reader.headers() {
             Ok(header) => Columns::of(header, &mut faults),
             Err(error) => {
-                faults.push(csv_fault(&error));
+                faults.push(csv_fault(&error, &lines));
                 return Err(faults);
             }
         };
@@ -61,11 +64,11 @@ impl Universe {
             let record = match record {
                 Ok(record) => record,
                 Err(error) => {
-                    faults.push(csv_fault(&error));
+                    faults.push(csv_fault(&error, &lines));
                     continue;
                 }
             };
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.of_record(record.position());
             let Some(listing) = columns.read(&record, line, &mut faults) else { continue };
             if let Some(first) = first_at.insert(listing.instrument, line) {
                 let what = format!("{} is already listed on line {first}", listing.instrument);
@@ -127,13 +130,13 @@ impl Listing {
     }
 }
 
-fn csv_fault(error: &csv::Error) -> Fault {
-    let (line, what) = match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => (
-            pos.as_ref().map_or(0, csv::Position::line),
-            format!("has {len} fields; the header has {expected_len}"),
-        ),
-        _ => (error.position().map_or(0, csv::Position::line), error.to_string()),
+fn csv_fault(error: &csv::Error, lines: &Lines<'_>) -> Fault {
+    let line = lines.of_record(error.position());
+    let what = match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} fields; the header has {expected_len}")
+        }
+        _ => error.to_string(),
     };
     Fault { place: format!("line {line}"), what }
 }

@@ -13,7 +13,8 @@ use super::given::{Arguments, Given};
 use super::query_error::QueryError;
 use crate::hashing::Map;
 use crate::limits::{
-    ECHO_CHARS_MAX, QUERY_ARGUMENTS_MAX, QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX, QUERY_TOKENS_MAX,
+    ECHO_CHARS_MAX, NAME_BYTES_MAX, QUERY_ARGUMENTS_MAX, QUERY_DEPTH_MAX, QUERY_SELECTIONS_MAX,
+    QUERY_TOKENS_MAX,
 };
 
 /// A query and its fragments.
@@ -103,7 +104,7 @@ impl<'v> Document<'v> {
             let name = fragment.fragment_name().and_then(|name| name.name());
             no_directives(fragment.directives().is_some())?;
             let read = Fragment {
-                on: type_of(fragment.type_condition()),
+                on: type_of(fragment.type_condition())?,
                 selections: reader.selections(fragment.selection_set())?,
             };
             if named.insert(name_of(name)?, read).is_some() {
@@ -169,7 +170,7 @@ impl<'v> Reader<'v> {
             cst::Selection::InlineFragment(fragment) => {
                 no_directives(fragment.directives().is_some())?;
                 Selection::Inline(Fragment {
-                    on: type_of(fragment.type_condition()),
+                    on: type_of(fragment.type_condition())?,
                     selections: self.selections(fragment.selection_set())?,
                 })
             }
@@ -247,13 +248,20 @@ fn without_layout(node: &SyntaxNode) -> String {
     text
 }
 
-/// A name; the parser lets none be missing where it finds no fault.
+/// A name; the parser lets none be missing where it finds no fault. Names are copied to wherever they are used, so that long ones
+/// are refused.
 fn name_of(name: Option<cst::Name>) -> Result<String, QueryError> {
-    name.map(|name| name.text().to_string()).ok_or(QueryError::Operation("a name is missing"))
+    let name = name.ok_or(QueryError::Operation("a name is missing"))?;
+    let text = name.text();
+    if text.len() > NAME_BYTES_MAX {
+        return Err(QueryError::Operation("a name is longer than 256 bytes"));
+    }
+    Ok(text.to_string())
 }
 
-fn type_of(condition: Option<cst::TypeCondition>) -> Option<String> {
-    Some(condition?.named_type()?.name()?.text().to_string())
+fn type_of(condition: Option<cst::TypeCondition>) -> Result<Option<String>, QueryError> {
+    let named = condition.and_then(|condition| condition.named_type());
+    named.map(|named| name_of(named.name())).transpose()
 }
 
 fn number_of(token: Option<SyntaxToken>) -> Result<Value, QueryError> {

@@ -581,6 +581,28 @@ fn a_query_that_says_little_takes_no_longer_than_one_that_says_much() {
     }
 }
 
+/// Names are copied to wherever they are used: a fragment used a thousand times with a name of a megabyte would need a gigabyte.
+#[test]
+fn long_names_are_refused_wherever_they_stand() {
+    let catalog = Catalog::of(
+        &Instruments::default(),
+        &TradingHours::new(TradingCalendar::default()),
+        day(20_261_123),
+    );
+    let asked = |query: &str| answer(&catalog, query, None, &|_| None);
+    for (before, after) in [
+        ("{", ":multi_symbol_info{...on basic{instrument_id}}}"),
+        ("{multi_symbol_info{...on ", "{instrument_id}}}"),
+        ("{multi_symbol_info(class:", "){...on basic{instrument_id}}}"),
+        ("{multi_symbol_info{...on basic{", ":instrument_id}}}"),
+    ] {
+        let with = |length| asked(&format!("{before}{}{after}", "a".repeat(length)));
+        let refused = Err(QueryError::Operation("a name is longer than 256 bytes"));
+        assert_eq!(with(257), refused, "{before}");
+        assert_ne!(with(256), refused, "{before}");
+    }
+}
+
 #[test]
 fn an_answer_has_a_greatest_length() {
     let mut instruments = Instruments::default();

@@ -1,8 +1,8 @@
 //! What is kept of every instrument: its latest records, within a bound on all together (pure).
 //!
 //! Records live in chunks of [`CHUNK`]. An instrument at its own bound gives its oldest chunk for a new one. When all
-//! together are at theirs, the chunk that was begun first gives way, whoever has it: what trades little keeps what it has
-//! as long as what trades much, measured in time.
+//! together are at theirs, the chunk that was full first gives way, whoever has it: what trades little keeps what it has
+//! at least as long as what trades much, measured in time. Only when none is full, the one that was begun first does.
 
 use std::collections::VecDeque;
 
@@ -22,15 +22,17 @@ pub(super) struct HistoryBounds {
 #[derive(Debug)]
 pub(super) struct History<T> {
     rings: Vec<Ring<T>>,
-    /// Chunks in the order they were begun. Those that their instrument gave up itself stay until they are met.
-    order: VecDeque<Begun>,
+    /// Chunks in the order they were full, and those that are not in the order they were begun. What is so no longer stays
+    /// until it is met.
+    full: VecDeque<ChunkId>,
+    begun: VecDeque<ChunkId>,
     chunks: usize,
     bounds: HistoryBounds,
 }
 
-/// A chunk that was begun.
+/// A chunk, by its instrument and its number among the chunks that this one ever had.
 #[derive(Debug, Clone, Copy)]
-struct Begun {
+struct ChunkId {
     ring: u32,
     chunk: u64,
 }
@@ -50,7 +52,7 @@ pub(super) struct Ring<T> {
 
 impl<T: Copy> History<T> {
     pub(super) fn new(bounds: HistoryBounds) -> Self {
-        Self { rings: Vec::new(), order: VecDeque::new(), chunks: 0, bounds }
+        Self { rings: Vec::new(), full: VecDeque::new(), begun: VecDeque::new(), chunks: 0, bounds }
     }
 
     /// Makes place for one more instrument, whose number is the count of those before.
@@ -78,6 +80,14 @@ impl<T: Copy> History<T> {
             Some(chunk) if chunk.len() < CHUNK => chunk.push(record),
             _ => self.begin_chunk(ring, record),
         }
+        let own = &self.rings[ring as usize];
+        if own.chunks.back().is_some_and(|chunk| chunk.len() == CHUNK) {
+            self.full.push_back(ChunkId { ring, chunk: own.last() });
+            // Sorting out costs each chunk added since the last time a step or two.
+            if self.full.len() > 2 * self.bounds.chunks {
+                self.full.retain(|of| self.rings[of.ring as usize].gone <= of.chunk);
+            }
+        }
     }
 
     /// How many chunks there are.
@@ -92,7 +102,7 @@ impl<T: Copy> History<T> {
             self.chunks -= 1;
             own.give_oldest()
         } else if self.chunks >= self.bounds.chunks {
-            self.give_first_begun()
+            self.give_first_of_all()
         } else {
             None
         };
@@ -102,25 +112,24 @@ impl<T: Copy> History<T> {
         let mut chunk = emptied.unwrap_or_else(|| Vec::with_capacity(whole));
         chunk.clear();
         chunk.push(record);
-        self.order.push_back(Begun { ring, chunk: own.gone + own.chunks.len() as u64 });
         own.chunks.push_back(chunk);
+        self.begun.push_back(ChunkId { ring, chunk: own.last() });
         self.chunks += 1;
-        // Sorting out costs each chunk begun since the last time a step or two.
-        if self.order.len() > 2 * self.bounds.chunks {
-            self.order.retain(|begun| self.rings[begun.ring as usize].gone <= begun.chunk);
+        if self.begun.len() > 2 * self.bounds.chunks {
+            self.begun.retain(|of| self.rings[of.ring as usize].last() == of.chunk);
         }
     }
 
-    /// Takes the chunk that was begun before all others from whoever has it.
-    fn give_first_begun(&mut self) -> Option<Vec<T>> {
-        while let Some(begun) = self.order.pop_front() {
-            let owner = &mut self.rings[begun.ring as usize];
-            if owner.gone == begun.chunk {
-                self.chunks -= 1;
-                return owner.give_oldest();
-            }
-        }
-        None
+    /// Takes the chunk that is to go before all others from whoever has it.
+    fn give_first_of_all(&mut self) -> Option<Vec<T>> {
+        let rings = &mut self.rings;
+        let first = |order: &mut VecDeque<ChunkId>| {
+            let is_first = |of: &ChunkId| rings[of.ring as usize].gone == of.chunk;
+            std::iter::from_fn(|| order.pop_front()).find(is_first)
+        };
+        let given = first(&mut self.full).or_else(|| first(&mut self.begun))?;
+        self.chunks -= 1;
+        self.rings[given.ring as usize].give_oldest()
     }
 }
 
@@ -148,6 +157,11 @@ impl<T> Ring<T> {
     /// Grows with every record that comes and every chunk that goes; 0 when there never was any.
     pub(super) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The number of its latest chunk, where it has one.
+    fn last(&self) -> u64 {
+        (self.gone + self.chunks.len() as u64).saturating_sub(1)
     }
 
     fn give_oldest(&mut self) -> Option<Vec<T>> {
@@ -187,42 +201,51 @@ mod tests {
             assert_eq!(own.last(), Some(&record));
             assert!(own.len() <= 48 && own.len() > 32.min(record as usize));
             assert_eq!(history.ring(0).first_id(), 7 + i64::from(own[0]), "ids stay with records");
-            assert!(history.order.len() <= 200, "what was given up is not remembered for ever");
+            let remembered = history.full.len().max(history.begun.len());
+            assert!(remembered <= 200, "what was given up is not remembered for ever");
         }
     }
 
     /// One trades a hundred times as much as the others: what goes is what is oldest, not what is rare.
     #[test]
-    fn the_chunk_begun_first_goes_whoever_has_it() {
+    fn the_chunk_that_was_full_first_goes_whoever_has_it() {
         let mut history = history(10_000, 20, 3);
         let mut record = 0;
-        let mut push = |history: &mut History<u32>, ring| {
-            record += 1;
-            history.push(ring, record, 0);
-            assert!(history.chunks() <= 20);
+        let mut push = |history: &mut History<u32>, ring, count: usize| {
+            for _ in 0..count {
+                record += 1;
+                history.push(ring, record, 0);
+                assert!(history.chunks() <= 20);
+            }
             record
         };
-        push(&mut history, 1);
-        let rare = push(&mut history, 2);
-        for _ in 0..18 * CHUNK {
-            push(&mut history, 0);
+        push(&mut history, 0, CHUNK);
+        push(&mut history, 1, CHUNK);
+        let rare = push(&mut history, 2, 1);
+        push(&mut history, 0, 17 * CHUNK);
+        assert_eq!(history.chunks(), 20);
+        push(&mut history, 0, CHUNK);
+        assert_eq!((kept(&history, 0).len(), kept(&history, 1).len()), (18 * CHUNK, CHUNK));
+        push(&mut history, 0, CHUNK);
+        assert!(kept(&history, 1).is_empty(), "it was full before the others that are left");
+        push(&mut history, 0, 1000 * CHUNK);
+        assert_eq!(kept(&history, 2), [rare], "its latest chunk is not full");
+        // The one that lost all begins anew; its ids go on.
+        let again = push(&mut history, 1, 1);
+        assert_eq!((kept(&history, 1), history.ring(1).first_id()), (vec![again], CHUNK as i64));
+        assert_eq!(kept(&history, 0).len(), 18 * CHUNK);
+    }
+
+    #[test]
+    fn when_none_is_full_the_one_begun_first_goes() {
+        let mut history = history(10_000, 2, 3);
+        for ring in [0, 1, 0, 2] {
+            history.push(ring, ring, 0);
         }
-        assert_eq!((kept(&history, 1).len(), kept(&history, 2).len()), (1, 1), "20 chunks in all");
-        push(&mut history, 0);
-        assert_eq!((kept(&history, 1), kept(&history, 2)), (vec![], vec![rare]));
-        // The one that lost all begins anew, at the next one's cost; its ids go on.
-        let again = push(&mut history, 1);
-        assert_eq!((kept(&history, 1), kept(&history, 2)), (vec![again], vec![]));
-        assert_eq!(history.ring(1).first_id(), 1);
-        for _ in 0..18 * CHUNK {
-            push(&mut history, 0);
-        }
-        assert_eq!(kept(&history, 1), [again], "what was begun earlier went first");
-        for _ in 0..2 * CHUNK {
-            push(&mut history, 0);
-        }
-        assert_eq!((kept(&history, 1), history.chunks()), (vec![], 20));
-        assert!(kept(&history, 0).len() > 19 * CHUNK);
+        assert_eq!(
+            (kept(&history, 0), kept(&history, 1), kept(&history, 2)),
+            (vec![], vec![1], vec![2])
+        );
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //!   [`TRADING_DAY_AHEAD_DAYS_MAX`].
 //! * A time that lies far ahead both of the tick before and of the moment of receipt is a leap; see [`LEAP_NS`]. Such a tick is
 //!   in no bar, and its growth belongs to the next one. One leap alone is an error; when the next tick is as late, it is
-//!   believed, since recorded and simulated days may lie ahead of our clock. So two wrong times in a row are believed, and
-//!   an instrument's first tick is.
+//!   believed, since recorded and simulated days may lie ahead of our clock. So two wrong times in a row are believed.
+//!
+//! Bars hold what was seen. What a snapshot shows to have been traded while nobody listened is in none; see [`GAP_NS`].
 
 use shm_layout::trading_hours::Relation;
 use shm_layout::{
-    Date, HoursClass, InstrumentId, NO_TIME, Tick, TradingHours, TradingSession, price_of,
+    Date, HoursClass, InstrumentId, NO_TIME, Tick, TickFlags, TradingHours, TradingSession,
+    price_of,
 };
 
 use super::bar::{Bar, Part};
@@ -25,8 +27,8 @@ pub(super) struct Instrument {
     class: HoursClass,
     /// The session of the tick before, in nanoseconds: that of most ticks.
     session: SessionNs,
-    /// False before the first tick.
-    pub(super) has_ticked: bool,
+    /// False before the first tick whose volume is believed.
+    has_volume: bool,
     /// Lots traded by the latest tick.
     volume: i32,
     /// The trading day of the latest tick; 0 when unknown.
@@ -60,6 +62,9 @@ const DAY_NS: i64 = 86_400 * SECOND_NS;
 const TRADING_DAY_AHEAD_DAYS_MAX: i64 = 15;
 /// Ahead by more than this, a tick's time is not taken at its word. Clocks of fronts and of this machine differ by less.
 const LEAP_NS: i64 = 3_600 * SECOND_NS;
+/// A snapshot that comes so long after the tick before, or on another trading day, follows upon a time in which nobody listened.
+/// A shorter one is a connection that was lost, or changed: what was traded meanwhile belongs to where it is seen.
+const GAP_NS: i64 = 60 * SECOND_NS;
 /// Times from 1970 to 2199 can be; others are the fault of whoever sent them.
 const TIME_MAX_NS: i64 = 7_258_000_000 * SECOND_NS;
 
@@ -71,7 +76,7 @@ impl Instrument {
             id,
             class: hours.class_of(&id),
             session: SessionNs { began: 0, ends: 0 },
-            has_ticked: false,
+            has_volume: false,
             volume: 0,
             trading_day: 0,
             time_ns: 0,
@@ -105,7 +110,7 @@ impl Instrument {
             levels: tick.levels,
             volume: tick.volume,
             trading_day,
-            gained: if leaps { 0 } else { self.gain(trading_day, time_ns, tick.volume) },
+            gained: if leaps { 0 } else { self.gain(trading_day, time_ns, tick) },
             is_timed: time_ns.is_some(),
         }
     }
@@ -117,6 +122,10 @@ impl Instrument {
             return None;
         }
         let (time_ns, began_ns) = self.in_session(hours, row.datetime_ns)?;
+        // Before the day's first trade a front repeats the close of the day before.
+        if row.volume == 0 && row.datetime_ns < began_ns {
+            return None;
+        }
         let bar = Bar {
             datetime_ns: time_ns,
             open: price,
@@ -151,11 +160,11 @@ impl Instrument {
         self.ended.push((duration, ended));
     }
 
-    /// True for a time far ahead of the tick before and of the moment of receipt, where there are these.
+    /// True for a time far ahead of the moment of receipt, and of the tick before if there was one.
     fn leaps(&self, time_ns: i64, received_ns: i64) -> bool {
         received_ns > 0
             && time_ns - received_ns > LEAP_NS
-            && self.heard_ns.is_some_and(|heard| time_ns - heard > LEAP_NS)
+            && self.heard_ns.is_none_or(|heard| time_ns - heard > LEAP_NS)
     }
 
     /// A moment moved into the session it belongs to, and when that began; `None` when it belongs to none.
@@ -182,23 +191,26 @@ impl Instrument {
         day.map_or(self.trading_day, Date::yyyymmdd)
     }
 
-    /// Lots traded since the latest tick, by this one. What is older than the latest says nothing of that.
-    fn gain(&mut self, trading_day: u32, time_ns: Option<i64>, volume: i32) -> i32 {
+    /// Lots traded since the latest tick, by this one. What is older than the latest says nothing of that, nor does what
+    /// follows upon a time in which nobody listened.
+    fn gain(&mut self, trading_day: u32, time_ns: Option<i64>, tick: &Tick) -> i32 {
         let is_new_day = trading_day > self.trading_day && self.trading_day != 0;
         let is_older = !is_new_day && time_ns.is_some_and(|time| time < self.time_ns);
-        if self.has_ticked && (trading_day < self.trading_day || is_older) {
+        if self.has_volume && (trading_day < self.trading_day || is_older) {
             return 0;
         }
-        let base = match (self.has_ticked, is_new_day) {
-            (false, _) => volume,
+        let is_late = is_new_day || time_ns.is_some_and(|time| time - self.time_ns >= GAP_NS);
+        let is_unseen = is_late && TickFlags(tick.flags).contains(TickFlags::SNAPSHOT);
+        let base = match (self.has_volume && !is_unseen, is_new_day) {
+            (false, _) => tick.volume,
             (true, true) => 0,
             (true, false) => self.volume,
         };
-        self.has_ticked = true;
-        self.volume = volume;
+        self.has_volume = true;
+        self.volume = tick.volume;
         self.trading_day = trading_day;
         self.time_ns = time_ns.unwrap_or(if is_new_day { 0 } else { self.time_ns });
-        volume.saturating_sub(base).max(0)
+        tick.volume.saturating_sub(base).max(0)
     }
 }
 

@@ -150,7 +150,9 @@ impl SeriesBook {
         let known = &mut self.instruments[index as usize];
         let row = known.take(&self.hours, tick);
         let part = known.part_of(&self.hours, &row);
-        self.ticks.push(index, row, first_tick_id(row.datetime_ns));
+        // Ids grow over restarts as the moments do from which the first is made: a wrong one must not be.
+        let moment_ns = if row.is_timed { row.datetime_ns } else { tick.receive_time_ns };
+        self.ticks.push(index, row, first_tick_id(moment_ns));
         let Some(part) = part else { return };
         let in_minute = self.take_minute(index, &part);
         for place in &self.instruments[index as usize].series {
@@ -380,7 +382,7 @@ impl SeriesBook {
     /// Forgets an instrument that never ticked and that nobody has open: clients may ask for whatever they like.
     fn forget_if_unused(&mut self, index: u32) {
         let known = &self.instruments[index as usize];
-        if !known.has_ticked && known.series.is_empty() {
+        if self.ticks.ring(index).revision() == 0 && known.series.is_empty() {
             self.index.remove(&known.id);
             self.free.push(index);
         }

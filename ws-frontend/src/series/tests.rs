@@ -135,6 +135,90 @@ fn one_time_hours_ahead_does_not_end_the_bars() {
     assert_eq!((clock(last.datetime_ns).as_str(), last.volume), ("20260305 13:30:00", 20));
 }
 
+/// As Zhengzhou sends it in the morning: the evening's time of a day that has none, with the morning's trading day.
+#[test]
+fn a_first_time_hours_ahead_does_not_end_the_bars_either() {
+    let day = 20_260_305;
+    let received = |tick: Tick, when: &str| Tick { receive_time_ns: at(when), ..tick };
+    let mut book = SeriesBook::new(hours());
+    let (hour, ticks) =
+        (book.open(id("SR605"), bars(HOUR)).unwrap(), book.open(id("SR605"), Kind::Ticks).unwrap());
+    let stale = tick("20260305 19:58:51", day, 7185.0, 0);
+    book.take(id("SR605"), &received(stale, "20260305 08:50:00"));
+    let first_id = book.first_id(ticks);
+    for (time, volume) in
+        [("20260305 09:00:00", 0), ("20260305 09:30:00", 580), ("20260305 13:58:00", 1580)]
+    {
+        book.take(id("SR605"), &received(tick(time, day, 7200.0, volume), time));
+    }
+    let seen = expected(&[("20260305 09:00:00", 580), ("20260305 13:00:00", 1000)]);
+    assert_eq!(listed(&book, hour), seen);
+    // Who starts again at nine counts on from there.
+    let mut again = SeriesBook::new(hours());
+    let after = again.open(id("SR605"), Kind::Ticks).unwrap();
+    again.take(id("SR605"), &tick("20260305 09:00:01", day, 7200.0, 3));
+    assert!(again.first_id(after) > first_id);
+    // Nobody has it open, and what it ticked stays its own.
+    [hour, ticks].into_iter().for_each(|series| book.close(series));
+    let mut book = SeriesBook::new(hours());
+    book.take(id("SR605"), &received(stale, "20260305 08:50:00"));
+    let series = book.open(id("SR605"), Kind::Ticks).unwrap();
+    book.close(series);
+    let other = book.open(id("rb2605"), Kind::Ticks).unwrap();
+    assert_eq!(book.last_id(other), -1, "the place of the other one was not given away");
+}
+
+#[test]
+fn what_was_traded_while_nobody_listened_is_in_no_bar() {
+    let snapshot = |time: &str, day, volume| Tick {
+        flags: TickFlags::SNAPSHOT.0,
+        ..tick(time, day, 1.0, volume)
+    };
+    let mut book = SeriesBook::new(hours());
+    let minute = book.open(id("rb2605"), bars(MINUTE)).unwrap();
+    for tick in [
+        snapshot("20260305 10:00:00", 20_260_305, 1000),
+        tick("20260305 10:00:30", 20_260_305, 1.0, 1010),
+        // A connection was lost, for less than a minute.
+        snapshot("20260305 10:01:00", 20_260_305, 1050),
+        // For more.
+        snapshot("20260305 10:05:00", 20_260_305, 9000),
+        tick("20260305 10:05:01", 20_260_305, 1.0, 9001),
+        // What trades rarely is listened to all the same.
+        tick("20260305 11:00:00", 20_260_305, 1.0, 9007),
+        snapshot("20260306 14:00:00", 20_260_306, 1_500_000),
+        tick("20260306 14:00:01", 20_260_306, 1.0, 1_500_002),
+        // The first trade of a day.
+        tick("20260306 21:00:00", 20_260_309, 1.0, 77),
+    ] {
+        book.take(id("rb2605"), &tick);
+    }
+    let seen = [
+        ("20260305 10:00:00", 10),
+        ("20260305 10:01:00", 40),
+        ("20260305 10:05:00", 1),
+        ("20260305 11:00:00", 6),
+        ("20260306 14:00:00", 2),
+        ("20260306 21:00:00", 77),
+    ];
+    assert_eq!(listed(&book, minute), expected(&seen));
+}
+
+#[test]
+fn yesterdays_close_does_not_open_the_day() {
+    let mut book = SeriesBook::new(hours());
+    let minute = book.open(id("rb2605"), bars(MINUTE)).unwrap();
+    for (time, price, volume) in [
+        ("20260305 20:55:00", 3500.0, 0),
+        ("20260305 20:59:00", 3450.0, 700),
+        ("20260305 21:00:00", 3451.0, 710),
+    ] {
+        book.take(id("rb2605"), &tick(time, 20_260_306, price, volume));
+    }
+    let bar = book.bar(minute, book.first_id(minute)).unwrap();
+    assert_eq!((bar.open, bar.high, bar.close, bar.volume), (3450.0, 3451.0, 3451.0, 710));
+}
+
 #[test]
 fn a_bar_is_made_of_last_prices_and_of_growth() {
     let mut book = SeriesBook::new(hours());

@@ -102,9 +102,11 @@ pub fn notify_of(happening: &Happening) -> Notice {
         Happening::Stale(instruments) => {
             (Warning, 77_990_003, format!("合约行情中断：{}", named(instruments)))
         }
-        Happening::Fresh(instruments) => {
-            (Info, 77_990_004, format!("合约行情不再中断：{}", named(instruments)))
-        }
+        Happening::Fresh(instruments) => (
+            Info,
+            77_990_004,
+            format!("合约行情中断结束（已恢复或已休市）：{}", named(instruments)),
+        ),
         Happening::TradingDay(day) => (Info, 77_990_005, format!("当前交易日：{day}")),
         Happening::Losses { ticks } => {
             (Error, 77_990_006, format!("行情网关丢失了 {ticks} 笔行情"))
@@ -174,7 +176,7 @@ mod tests {
             ),
             (
                 Happening::Fresh(ids(1)),
-                r#"{"type":"MESSAGE","level":"INFO","code":77990004,"content":"合约行情不再中断：rb0000"}"#,
+                r#"{"type":"MESSAGE","level":"INFO","code":77990004,"content":"合约行情中断结束（已恢复或已休市）：rb0000"}"#,
             ),
             (
                 Happening::TradingDay(Date::parse("20231201").unwrap()),

@@ -44,10 +44,11 @@ impl Model {
         if self.volume.is_none() || !older {
             (self.volume, self.day, self.time) = (Some(volume), day, tick.exchange_time_ns);
         }
-        let moment = session.map(|session| {
+        let moment = session.and_then(|session| {
             let began = session.began_ms * 1_000_000;
             let last = session.ends_ms.saturating_mul(1_000_000).saturating_sub(1);
-            (tick.exchange_time_ns.clamp(began, last), began)
+            let is_of_yesterday = volume == 0 && tick.exchange_time_ns < began;
+            (!is_of_yesterday).then_some((tick.exchange_time_ns.clamp(began, last), began))
         });
         let (price, open_interest) = (tick.last_price, tick.open_interest);
         self.ticks.push(Seen { price, open_interest, gained, day, moment });
