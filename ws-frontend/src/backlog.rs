@@ -87,9 +87,9 @@ impl Backlog {
         if stream.taken < BACKLOG_TICKS_MIN {
             return false;
         }
-        match stream.per_mille_waiting(now_ns) {
-            Some(per_mille) => {
-                let waiting = per_mille * i128::from(self.with_copies(stream)) / 1000;
+        match stream.millionths_waiting(now_ns) {
+            Some(millionths) => {
+                let waiting = millionths * i128::from(self.with_copies(stream)) / 1_000_000;
                 waiting > i128::from(BACKLOG_WAITING_MAX)
             }
             // No estimate. Who took as many as the ring holds and still found more may well be losing ticks.
@@ -110,12 +110,12 @@ impl Backlog {
 // === impl Stream ===
 
 impl Stream {
-    /// How many ticks wait for every thousand taken, if they come as they came. None when the times say nothing.
-    fn per_mille_waiting(&self, now_ns: i64) -> Option<i128> {
+    /// How many ticks wait for every million taken, if they come as they came. None when the times say nothing.
+    fn millionths_waiting(&self, now_ns: i64) -> Option<i128> {
         let (first, latest) = self.received?;
         let span = i128::from(latest) - i128::from(first);
         let age = i128::from(now_ns) - i128::from(latest);
-        (span > 0 && age >= 0).then(|| 1000 * age / span.max(i128::from(BACKLOG_SPAN_MIN_NS)))
+        (span > 0 && age >= 0).then(|| 1_000_000 * age / span.max(i128::from(BACKLOG_SPAN_MIN_NS)))
     }
 }
 

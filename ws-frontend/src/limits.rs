@@ -262,8 +262,8 @@ const _: () = assert!(PING_AFTER.as_nanos() * 2 < SILENCE_TIME_MAX.as_nanos());
 /// Items of a series that one chart of a DIFF client may show: what TqSdk asks for at most. A wider one is cut to this.
 pub const CHART_WIDTH_MAX: i64 = 10_000;
 
-/// Instruments of one chart. A request with more is refused.
-pub const CHART_INSTRUMENTS_MAX: usize = 16;
+/// Instruments of one chart. One with more is shown empty, and its client told so.
+pub const CHART_INSTRUMENTS_MAX: usize = 64;
 
 /// Changes of one quote that are kept encoded for sessions that were told as far as others. Beyond it those of before are
 /// encoded again.
@@ -272,6 +272,9 @@ pub const QUOTE_CHANGES_KEPT_MAX: usize = 8;
 /// Bytes of one answer to a DIFF client's peek, as far as quotes and series go; what does not fit comes with the next one.
 /// The quote or the item that reaches it is still sent.
 pub const ANSWER_BYTES_MAX: usize = 256 << 10;
+
+/// Of these, what quotes leave to series: a client that cannot take all news of its quotes has charts all the same.
+pub const ANSWER_CHARTS_BYTES_MIN: usize = 64 << 10;
 
 /// Bytes of answers to DIFF clients that are encoded in one turn, a millisecond's worth or two; then ticks have theirs. The
 /// answer that reaches it is still sent, whole.

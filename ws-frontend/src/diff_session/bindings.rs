@@ -30,7 +30,9 @@ impl Binding {
         let begin = (main_run.start, other_run.start);
         // A run that has grown at its beginning is compared from there again: a pair said twice is no harm.
         let next = self.next.filter(|_| begin.0 >= self.began.0 && begin.1 >= self.began.1);
-        let (mut at, mut beside) = next.unwrap_or(begin);
+        let (at, beside) = next.unwrap_or(begin);
+        // What a run has left behind the client never got.
+        let (mut at, mut beside) = (at.max(begin.0), beside.max(begin.1));
         self.began = begin;
         let mut said = false;
         while at < main_run.end && beside < other_run.end {
@@ -93,5 +95,19 @@ mod tests {
         assert_eq!(pairs(5..7, 5..7), "\"5\":5,\"6\":6");
         assert_eq!(pairs(4..7, 4..7), "\"4\":4,\"5\":5,\"6\":6");
         assert_eq!(pairs(4..8, 4..8), "\"7\":7");
+    }
+
+    /// A client that did not peek for long is told no bars that it looks at no longer.
+    #[test]
+    fn nothing_is_paired_that_the_client_was_never_sent() {
+        let mut binding = Binding::default();
+        let mut pairs = |main: Range<i64>, other: Range<i64>| {
+            let mut out = Vec::new();
+            binding.push(&mut out, (main, |id| Some(id * 180)), (other, |id| Some(id * 60)));
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(pairs(0..3, 0..5), "\"0\":0,\"1\":3");
+        assert_eq!(pairs(0..16, 37..47), "\"13\":39,\"14\":42,\"15\":45");
+        assert_eq!(pairs(20..22, 37..62), "\"20\":60");
     }
 }

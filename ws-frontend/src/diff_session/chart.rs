@@ -1,5 +1,9 @@
 //! One chart of a client: which items it looks at, and what it says of itself.
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+
 use super::bindings::Binding;
 use super::held::{Held, NO_ITEM_YET, Shown};
 use crate::hashing::Map;
@@ -17,12 +21,15 @@ pub(super) struct Chart {
     /// The first item that the client looks at, of each series; `None` for the latest ones.
     fixed_left: Option<Vec<i64>>,
     bindings: Vec<Binding>,
-    /// Of a chart that cannot be shown: where its series would stand, until the client was told that there is nothing.
+    /// Of a chart that cannot be shown: where its series would stand, and what the client was told of them last.
     nothing: Vec<Box<str>>,
+    nothing_told: Option<i64>,
     duration_ns: i64,
     told: Option<View>,
     /// The client has one of this name in its snapshot, this or the one before.
     pub(super) in_snapshot: bool,
+    /// Keys of the one before that this one does not have are in the snapshot's state.
+    has_remains: bool,
 }
 
 /// What a chart says of itself.
@@ -33,6 +40,26 @@ pub(super) struct View {
     pub(super) ready: bool,
 }
 
+/// What of a chart's name the client has in its snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before<'a> {
+    /// It was never told of one.
+    Nothing,
+    /// One that is not known any more.
+    Unknown,
+    /// This one, or what this one found there.
+    Chart(&'a Chart),
+}
+
+/// True when one message has a key that another has not.
+fn has_more_keys(one: &str, other: &str) -> bool {
+    let keys = |text| serde_json::from_str::<BTreeMap<String, IgnoredAny>>(text);
+    match (keys(one), keys(other)) {
+        (Ok(one), Ok(other)) => one.keys().any(|key| !other.contains_key(key)),
+        _ => true,
+    }
+}
+
 // === impl Chart ===
 
 impl Chart {
@@ -40,7 +67,7 @@ impl Chart {
     pub(super) fn new(
         request: SetChart,
         shown: &[Shown],
-        in_snapshot: bool,
+        before: Before<'_>,
         series: &SeriesBook,
     ) -> Self {
         let fixed = |shown: &Shown| match request.window {
@@ -51,9 +78,17 @@ impl Chart {
                 Some(left_id.max(series.first_id(shown.series)))
             }
         };
+        let has_remains = match before {
+            Before::Nothing => false,
+            Before::Unknown => true,
+            Before::Chart(before) => {
+                before.has_remains || has_more_keys(&before.pack, &request.pack)
+            }
+        };
         let nothing = if shown.is_empty() { request.symbols } else { Vec::new() };
         Self {
             nothing,
+            nothing_told: None,
             duration_ns: request.duration_ns,
             fixed_left: shown.iter().map(fixed).collect(),
             pack: request.pack,
@@ -61,7 +96,8 @@ impl Chart {
             view_width: request.view_width,
             bindings: shown.iter().skip(1).map(|_| Binding::default()).collect(),
             told: None,
-            in_snapshot,
+            in_snapshot: !matches!(before, Before::Nothing),
+            has_remains,
         }
     }
 
@@ -104,7 +140,11 @@ impl Chart {
                 Some(NO_ITEM_YET) if main.first == main.end => (NO_ITEM_YET + 1, NO_ITEM_YET),
                 Some(_) => {
                     let (left, right) = self.window(0, series);
-                    (left.max(main.first), right.min(main.end - 1))
+                    match self.fixed_left {
+                        None => (left.max(main.first), right.min(main.end - 1)),
+                        // Who pages through a series knows its end by ids in view that have no item.
+                        Some(_) => (left, left.saturating_add(self.view_width - 1)),
+                    }
                 }
             },
         };
@@ -139,19 +179,39 @@ impl Chart {
         close_object(out, start);
     }
 
-    /// Says of a chart that cannot be shown that there is nothing: who comes back after a loss of the connection waits for that.
-    pub(super) fn push_nothing(&mut self, out: &mut Vec<u8>) {
-        for symbol in self.nothing.drain(..) {
+    /// Says of a chart that cannot be shown that there is nothing, as [`Held::push`] does of a series without an item. True when
+    /// there is more to say.
+    pub(super) fn push_nothing(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.nothing.is_empty() {
+            return false;
+        }
+        let last_id = self.nothing_told.map_or(-1, |_| NO_ITEM_YET);
+        self.nothing_told = Some(last_id);
+        for symbol in &self.nothing {
             push(out, if self.duration_ns == 0 { ",{\"ticks\":{" } else { ",{\"klines\":{" });
-            push_string(out, &symbol);
+            push_string(out, symbol);
             if self.duration_ns != 0 {
                 push(out, ":{\"");
                 push_int(out, self.duration_ns);
                 push(out, "\"");
             }
             push(out, ":{\"last_id\":");
-            push_int(out, NO_ITEM_YET);
+            push_int(out, last_id);
             push(out, if self.duration_ns == 0 { "}}}" } else { "}}}}" });
+        }
+        if last_id == -1 {
+            return true;
+        }
+        self.nothing = Vec::new();
+        false
+    }
+
+    /// Takes the state of the chart of the same name before out of the client's snapshot where keys of it would stay.
+    pub(super) fn push_oblivion(&mut self, out: &mut Vec<u8>, chart_id: &str) {
+        if std::mem::take(&mut self.has_remains) {
+            push(out, ",{\"charts\":{");
+            push_string(out, chart_id);
+            push(out, ":{\"state\":null}}}");
         }
     }
 

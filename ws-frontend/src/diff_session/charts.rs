@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use super::chart::Chart;
+use super::chart::{Before, Chart};
 use super::held::{Held, Shown, Wanted};
 use crate::hashing::Map;
 use crate::json_out::{push, push_flag, push_string};
@@ -56,9 +56,12 @@ impl Charts {
     ) -> Ended {
         let id: Rc<str> = Rc::from(&*request.chart_id);
         let replaced = self.charts.remove(&id);
-        let in_snapshot =
-            self.removed.remove(&id) || replaced.as_ref().is_some_and(|chart| chart.in_snapshot);
-        let chart = Chart::new(request, &shown, in_snapshot, series);
+        let before = match &replaced {
+            _ if self.removed.remove(&id) => Before::Unknown,
+            Some(chart) if chart.in_snapshot => Before::Chart(chart),
+            _ => Before::Nothing,
+        };
+        let chart = Chart::new(request, &shown, before, series);
         for shown in shown {
             let series = shown.series;
             let held = self.held.entry(series).or_insert_with(|| {
@@ -174,7 +177,10 @@ impl Charts {
         for id in &unsettled {
             let Some(chart) = self.charts.get_mut(id) else { continue };
             chart.push_bindings(out, &self.held, series);
-            chart.push_nothing(out);
+            chart.push_oblivion(out, id);
+            if chart.push_nothing(out) {
+                self.unsettled.insert(Rc::clone(id));
+            }
         }
         let start = out.len();
         let mut before = ",{\"charts\":{";

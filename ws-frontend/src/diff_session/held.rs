@@ -37,6 +37,8 @@ pub(super) struct Held {
     pub(super) first: i64,
     pub(super) end: i64,
     told: u64,
+    /// The last item it has was the series' last when it was told, so that it may change.
+    is_at_end: bool,
     pub(super) last_id_told: Option<i64>,
     /// It stands in the queue of those that may have news.
     pub(super) queued: bool,
@@ -65,6 +67,7 @@ impl Held {
             first: 0,
             end: 0,
             told: 0,
+            is_at_end: false,
             last_id_told: None,
             queued: false,
         }
@@ -148,10 +151,11 @@ impl Held {
             let state = RowsTold { revision: self.told, end: self.end };
             out.extend_from_slice(world.rows.since(&world.series, &self.shown, terms, state));
             (self.told, self.end, self.last_id_told) = (revision, wanted.end, Some(last));
+            self.is_at_end = true;
             return false;
         }
         let mut items = Items::begin(out, world, &self.shown);
-        if self.first < self.end && revision > self.told {
+        if self.first < self.end && self.is_at_end && revision > self.told {
             items.push(self.end - 1);
         }
         while self.first > wanted.first && items.out.len() < most {
@@ -164,6 +168,7 @@ impl Held {
         }
         items.end();
         self.told = revision;
+        self.is_at_end = self.end == last + 1 && matches!(self.shown.kind, Kind::Bars(_));
         let last_id = if wanted.live { last.min(self.end - 1) } else { last };
         if self.last_id_told != Some(last_id) {
             self.last_id_told = Some(last_id);
@@ -172,6 +177,7 @@ impl Held {
         }
         self.first > wanted.first || self.end < wanted.end
     }
+
     /// What is left to tell is what others have been told, too: the last item has changed, or few have come since.
     fn is_up_to_date_but_for_the_last(&self, wanted: Wanted, last: i64) -> bool {
         const FEW: i64 = 8;

@@ -24,7 +24,7 @@ pub use parts::TooManyAnswers;
 pub use quotes::Listed;
 
 use crate::json_out::push;
-use crate::limits::ANSWER_BYTES_MAX;
+use crate::limits::{ANSWER_BYTES_MAX, ANSWER_CHARTS_BYTES_MIN};
 use crate::protocol::diff::{Notice, SetChart, close_object};
 use crate::protocol::frame::push_text;
 use crate::quote_book::InstrumentIndex;
@@ -169,9 +169,9 @@ impl DiffSession {
         push_text(out, |out| {
             push(out, "{\"aid\":\"rtn_data\",\"data\":[");
             let start = out.len();
-            let most = start + ANSWER_BYTES_MAX;
             let greets = !self.greeted;
-            answered.quotes = self.quotes.push(out, greets, most, world);
+            let quotes_end = start + ANSWER_BYTES_MAX - ANSWER_CHARTS_BYTES_MIN;
+            answered.quotes = self.quotes.push(out, greets, quotes_end, world);
             if greets {
                 push(out, ",\"mdhis_more_data\":");
                 push(out, if self.charts.greet() { "true" } else { "false" });
@@ -181,7 +181,8 @@ impl DiffSession {
                 close_object(out, start);
             }
             let patches = out.len();
-            self.charts.push(out, most, world);
+            let charts_end = (start + ANSWER_BYTES_MAX).max(patches + ANSWER_CHARTS_BYTES_MIN);
+            self.charts.push(out, charts_end, world);
             if patches == start && out.len() > start {
                 // The first patch has no comma before it.
                 out.remove(start);

@@ -18,6 +18,8 @@ pub(super) struct Quotes {
     ins_list: Box<str>,
     /// The snapshot does not have this list yet.
     list_due: bool,
+    /// Entries of the queue of news that come before the list: all that were in it when it was set.
+    before_list: usize,
     entries: Map<InstrumentIndex, Entry>,
     /// Those that may have changed since they were told, each once.
     news: VecDeque<InstrumentIndex>,
@@ -75,6 +77,7 @@ impl Quotes {
         self.note_all();
         self.ins_list = ins_list.into();
         self.list_due = true;
+        self.before_list = self.news.len();
         before.into_keys().collect()
     }
 
@@ -119,6 +122,7 @@ impl Quotes {
         let mut count = 0;
         while out.len() < most {
             let Some(instrument) = self.news.pop_front() else { break };
+            self.before_list = self.before_list.saturating_sub(1);
             let Some(entry) = self.entries.get_mut(&instrument) else { continue };
             entry.noted = false;
             if !entry.open {
@@ -138,7 +142,7 @@ impl Quotes {
             entry.told = face.revision();
             count += 1;
         }
-        let complete = self.news.is_empty();
+        let complete = self.before_list == 0;
         let says_list = greets || (self.list_due && complete);
         if count > 0 {
             out.push(b'}');

@@ -10,7 +10,7 @@ use super::{Hub, Peer, touch};
 use crate::catalog::Symbol;
 use crate::diff_session::{Ended, Shown};
 use crate::interests::SessionIndex;
-use crate::limits::CHARTS_MAX;
+use crate::limits::{CHART_INSTRUMENTS_MAX, CHARTS_MAX};
 use crate::protocol::diff::SetChart;
 use crate::protocol::shortened;
 use crate::series::{BarDuration, Kind};
@@ -110,6 +110,12 @@ impl<P: Peer> Hub<P> {
         index: SessionIndex,
         chart: &SetChart,
     ) -> Result<(Kind, Symbols), String> {
+        if chart.symbols.len() > CHART_INSTRUMENTS_MAX {
+            return Err(format!(
+                "\"ins_list\" has {} symbols; a chart may have {CHART_INSTRUMENTS_MAX}",
+                chart.symbols.len()
+            ));
+        }
         let kind = match chart.duration_ns {
             0 => Kind::Ticks,
             ns => Kind::Bars(BarDuration::try_from_ns(ns).map_err(|error| error.to_string())?),

@@ -3,6 +3,7 @@
 mod charts;
 mod diff;
 mod edges;
+mod paging;
 mod queries;
 
 use std::cell::{Cell, RefCell};

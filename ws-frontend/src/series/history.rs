@@ -82,7 +82,7 @@ impl<T: Copy> History<T> {
         }
         let own = &self.rings[ring as usize];
         if own.chunks.back().is_some_and(|chunk| chunk.len() == CHUNK) {
-            self.full.push_back(ChunkId { ring, chunk: own.last() });
+            self.full.push_back(ChunkId { ring, chunk: own.last_chunk() });
             // Sorting out costs each chunk added since the last time a step or two.
             if self.full.len() > 2 * self.bounds.chunks {
                 self.full.retain(|of| self.rings[of.ring as usize].gone <= of.chunk);
@@ -113,10 +113,10 @@ impl<T: Copy> History<T> {
         chunk.clear();
         chunk.push(record);
         own.chunks.push_back(chunk);
-        self.begun.push_back(ChunkId { ring, chunk: own.last() });
+        self.begun.push_back(ChunkId { ring, chunk: own.last_chunk() });
         self.chunks += 1;
         if self.begun.len() > 2 * self.bounds.chunks {
-            self.begun.retain(|of| self.rings[of.ring as usize].last() == of.chunk);
+            self.begun.retain(|of| self.rings[of.ring as usize].last_chunk() == of.chunk);
         }
     }
 
@@ -145,6 +145,10 @@ impl<T> Ring<T> {
         self.chunks.get(index / CHUNK)?.get(index % CHUNK)
     }
 
+    pub(super) fn last(&self) -> Option<&T> {
+        self.chunks.back()?.last()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten()
     }
@@ -160,7 +164,7 @@ impl<T> Ring<T> {
     }
 
     /// The number of its latest chunk, where it has one.
-    fn last(&self) -> u64 {
+    fn last_chunk(&self) -> u64 {
         (self.gone + self.chunks.len() as u64).saturating_sub(1)
     }
 

@@ -23,8 +23,8 @@
 //! * **Order** is that of arrival. What is older than the current bar, by slot or trading day, is in none. Bars of whole
 //!   minutes are made of minutes: what is too late for its minute is too late for all of them.
 //! * **Volume** is the growth between an instrument's ticks, and belongs to the bar of the later one. The first tick of all
-//!   shows no growth; a trading day begins at 0; a volume that went back is where growth is counted from; a tick that
-//!   is older than the one before shows none.
+//!   shows none, nor does one older than the one before, nor a snapshot after a pause of a minute or on another day: bars hold
+//!   what was seen. A trading day begins at 0; a volume that went back is where growth is counted from.
 
 mod bar;
 mod bar_duration;
@@ -150,7 +150,7 @@ impl SeriesBook {
         let known = &mut self.instruments[index as usize];
         let row = known.take(&self.hours, tick);
         let part = known.part_of(&self.hours, &row);
-        // Ids grow over restarts as the moments do from which the first is made: a wrong one must not be.
+        // Ids grow over restarts as the moments do that the first are made from: none of them must be wrong.
         let moment_ns = if row.is_timed { row.datetime_ns } else { tick.receive_time_ns };
         self.ticks.push(index, row, first_tick_id(moment_ns));
         let Some(part) = part else { return };
@@ -279,8 +279,7 @@ impl SeriesBook {
 
     /// True for what a front sent once more on a subscription, and what came before: it is no later than the tick before it.
     fn is_known_snapshot(&self, index: u32, tick: &Tick) -> bool {
-        let ring = self.ticks.ring(index);
-        let last = ring.len().checked_sub(1).and_then(|at| ring.get(at));
+        let last = self.ticks.ring(index).last();
         TickFlags(tick.flags).contains(TickFlags::SNAPSHOT)
             && last.is_some_and(|last| {
                 tick.exchange_time_ns <= last.datetime_ns && tick.volume <= last.volume
@@ -324,7 +323,7 @@ impl SeriesBook {
         self.bars += live.counted();
         let place = self.free_seats.pop().unwrap_or_else(|| {
             self.seats.push(Seat { life: 0, live: None });
-            u32::try_from(self.seats.len() - 1).unwrap_or(u32::MAX)
+            (self.seats.len() - 1).try_into().unwrap_or(u32::MAX)
         });
         let seat = &mut self.seats[place as usize];
         seat.live = Some(live);
@@ -381,9 +380,9 @@ impl SeriesBook {
 
     /// Forgets an instrument that never ticked and that nobody has open: clients may ask for whatever they like.
     fn forget_if_unused(&mut self, index: u32) {
-        let known = &self.instruments[index as usize];
-        if self.ticks.ring(index).revision() == 0 && known.series.is_empty() {
-            self.index.remove(&known.id);
+        let Instrument { id, series, .. } = &self.instruments[index as usize];
+        if self.ticks.ring(index).revision() == 0 && series.is_empty() {
+            self.index.remove(id);
             self.free.push(index);
         }
     }

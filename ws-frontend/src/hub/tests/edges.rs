@@ -9,11 +9,11 @@ use super::diff::{answers, merge, traded};
 use super::*;
 use crate::limits::{CHART_PACK_BYTES_MAX, CHARTS_MAX, FLUSH_ANSWERS_BYTES, NAME_BYTES_MAX};
 
-fn names(count: usize) -> Vec<String> {
+pub(super) fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("rb{number:04}")).collect()
 }
 
-fn symbols(names: &[String]) -> String {
+pub(super) fn symbols(names: &[String]) -> String {
     names.iter().map(|name| format!("SHFE.{name}")).collect::<Vec<_>>().join(",")
 }
 
@@ -43,7 +43,7 @@ fn every_peek_that_is_open_is_answered_as_long_as_there_is_news() {
 #[test]
 fn one_turn_encodes_so_much_and_the_others_come_with_the_next() {
     let mut stage = Stage::new();
-    let all = names(200);
+    let all = names(150);
     stage.list(&all.iter().map(String::as_str).collect::<Vec<_>>());
     let clients: Vec<_> = (0..40).map(|_| stage.client()).collect();
     for (id, _) in &clients {

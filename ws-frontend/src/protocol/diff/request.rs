@@ -1,8 +1,8 @@
 //! From a client's JSON object to a request, or to a word about what was wrong with it.
 
 use crate::limits::{
-    CHART_INSTRUMENTS_MAX, CHART_PACK_BYTES_MAX, CHART_WIDTH_MAX, NAME_BYTES_MAX,
-    SESSION_INSTRUMENTS_MAX, VARIABLES_BYTES_MAX,
+    CHART_PACK_BYTES_MAX, CHART_WIDTH_MAX, NAME_BYTES_MAX, SESSION_INSTRUMENTS_MAX,
+    VARIABLES_BYTES_MAX,
 };
 use crate::protocol::json::{Keys, Value};
 use crate::protocol::shortened;
@@ -131,11 +131,6 @@ pub enum Refusal {
         "\"ins_list\" has {0} symbols; a session may subscribe {SESSION_INSTRUMENTS_MAX}; nothing was changed"
     )]
     TooManySymbols(usize),
-    /// More instruments than a chart may have.
-    #[error(
-        "\"ins_list\" has {0} symbols; a chart may have {CHART_INSTRUMENTS_MAX}; nothing was changed"
-    )]
-    ChartTooWide(usize),
 }
 
 const AIDS: &str = "peek_message, subscribe_quote, ins_query or set_chart";
@@ -188,9 +183,6 @@ fn set_chart(text: &str, keys: Keys<'_>) -> Result<Request, Refusal> {
         return Ok(Request::RemoveChart { chart_id });
     }
     no_longer_than(CHART_PACK_BYTES_MAX, pack, AID, "the message")?;
-    if symbols.len() > CHART_INSTRUMENTS_MAX {
-        return Err(Refusal::ChartTooWide(symbols.len()));
-    }
     let duration = "nanoseconds of one bar, or 0 for ticks";
     let duration_ns = whole_of(keys.duration, AID, "duration", duration)?;
     let width = whole_of(keys.view_width, AID, "view_width", "a count of items above zero")?;
