@@ -128,9 +128,10 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// A JSON Web Token with what TqSdk reads of it: a name, and the right to see futures. Its signature is none.
+/// A JSON Web Token with what TqSdk reads of it: a name, and the right to see futures and to download. Its signature is none.
 fn token() -> String {
-    let claims = json!({"sub": "tester", "grants": {"features": ["futr"], "accounts": []}});
+    let claims =
+        json!({"sub": "tester", "grants": {"features": ["futr", "tq_dl"], "accounts": []}});
     let part = |value: &Value| base64url(value.to_string().as_bytes());
     format!(
         "{}.{}.{}",

@@ -16,7 +16,7 @@ use tokio::runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
-use crate::catalog::{Catalog, Instruments, answer};
+use crate::catalog::{Answer, Catalog, Instruments, Unknown, answer};
 use crate::latest_ticks::LatestTicks;
 use crate::limits::{CATALOG_QUEUE_MAX, LIST_AWAITED_MAX};
 use crate::protocol::diff::push_answered;
@@ -53,6 +53,8 @@ pub struct Answered<T> {
     pub token: T,
     /// What stands in the client's snapshot for it, in JSON: the query, and its result or what is wrong with it.
     pub json: Vec<u8>,
+    /// Symbols that the query names and nobody knows.
+    pub unknown: Unknown,
 }
 
 /// What the thread keeps.
@@ -172,11 +174,14 @@ impl<T> Desk<T> {
         unix_ms: i64,
         latest: &dyn Fn(&InstrumentId) -> Option<Box<Tick>>,
     ) -> Answered<T> {
-        let outcome = self.result(&asked, unix_ms, latest);
+        let (result, unknown) = match self.result(&asked, unix_ms, latest) {
+            Ok(answer) => (Ok(answer.json), answer.unknown),
+            Err(error) => (Err(error), Unknown::default()),
+        };
         let mut json = Vec::new();
-        let outcome = outcome.as_deref().map_err(String::as_str);
+        let outcome = result.as_deref().map_err(String::as_str);
         push_answered(&mut json, &asked.query, asked.variables.as_deref(), outcome);
-        Answered { token: asked.token, json }
+        Answered { token: asked.token, json, unknown }
     }
 
     fn result(
@@ -184,7 +189,7 @@ impl<T> Desk<T> {
         asked: &Asked<T>,
         unix_ms: i64,
         latest: &dyn Fn(&InstrumentId) -> Option<Box<Tick>>,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Answer, String> {
         let Some(ShanghaiTime { date: today, .. }) = ShanghaiTime::at(unix_ms) else {
             return Err("this machine's clock is wrong".to_owned());
         };

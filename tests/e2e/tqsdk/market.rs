@@ -251,7 +251,9 @@ pub(crate) fn bars(ticks: &[Tick], seconds: i64) -> Vec<Bar> {
         });
         before = Some(tick);
         let growth = i64::from(tick.volume) - i64::from(traded_before);
-        let Some(price) = price_of(tick.last_price) else { continue };
+        let Some(price) = price_of(tick.last_price).filter(|_| !is_of_yesterday(tick)) else {
+            continue;
+        };
         match bars.last_mut().filter(|bar| bar.begin == begin) {
             Some(bar) => {
                 let [_, high, low, close] = &mut bar.prices;
@@ -270,11 +272,18 @@ pub(crate) fn bars(ticks: &[Tick], seconds: i64) -> Vec<Bar> {
     bars
 }
 
+const DAY: i64 = 86_400 * SECOND;
+const CLOSE: i64 = 15 * 3600 * SECOND;
+const NIGHT: i64 = 21 * 3600 * SECOND;
+
+/// True before the night's first trade and before its beginning: a front then repeats the close of the day before.
+fn is_of_yesterday(tick: &Tick) -> bool {
+    let time = (tick.exchange_time_ns + OFFSET).rem_euclid(DAY);
+    tick.volume == 0 && (CLOSE + 60 * SECOND..NIGHT).contains(&time)
+}
+
 /// When the bar of a tick begins.
 fn begin_of(tick: &Tick, duration: i64) -> i64 {
-    const DAY: i64 = 86_400 * SECOND;
-    const CLOSE: i64 = 15 * 3600 * SECOND;
-    const NIGHT: i64 = 21 * 3600 * SECOND;
     if duration == DAY {
         let day = Date::from_yyyymmdd(tick.trading_day).unwrap().days_since_epoch();
         return i64::from(day) * DAY - OFFSET;

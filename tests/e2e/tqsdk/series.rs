@@ -83,6 +83,28 @@ async fn bars_know_the_end_of_a_day_and_the_night_that_begins_the_next() {
     show_all(&tqsdk, fleet, record, early).await;
 }
 
+/// A download pages through a series until it meets an id that has no item yet.
+#[tokio::test]
+async fn downloads_until_tomorrow_end_with_the_last_bar() {
+    let Some(tqsdk) = TqSdk::ready().await else { return };
+    let fleet = plan(&burst_of(TICKS, MORNING)).start_ready().await;
+    let mut record = Record::begin(&fleet);
+    let mut follower = tqsdk.start("follow.py", &[&everything()], &fleet.address().await);
+    follower.says_while("ready", || record.take()).await;
+    fire(&fleet, &mut record, TICKS).await;
+    let wanted = DURATIONS.map(|seconds| json!([symbol(COPPER), seconds]));
+    let mut program =
+        tqsdk.start("download.py", &[&json!(wanted).to_string()], &fleet.address().await);
+    for seconds in DURATIONS {
+        let said = program.says("bars").await;
+        assert_eq!(shown_bars(&said["of"], ""), bars(record.of(COPPER), seconds), "{seconds} s");
+    }
+    program.ends().await;
+    follower.tell("end");
+    follower.ends().await;
+    fleet.stop().await;
+}
+
 /// Looks at one that has followed meanwhile, and at one that comes when all is over.
 async fn show_all(tqsdk: &TqSdk, fleet: Fleet, mut record: Record, mut early: TqProgram) {
     let mut late = tqsdk.start("follow.py", &[&everything()], &fleet.address().await);

@@ -10,7 +10,7 @@ use shm_layout::control::OptionSide;
 use shm_layout::{Date, ExchangeId, InstrumentId, ShanghaiTime, Tick, price_of};
 
 use super::contract::{Class, Contract};
-use super::document::Document;
+use super::document::{Document, shortened};
 use super::filter::{Beside, Filter};
 use super::plan::{self, ConnectionPart, EdgePart, Parts, Plan, RootPart, TimePart, What};
 use super::query_error::QueryError;
@@ -20,16 +20,35 @@ use super::{Catalog, TradingTime};
 use crate::json_out::{
     push_flag, push_int_or_null, push_null, push_number_or_null, push_string, push_string_or_null,
 };
-use crate::limits::{QUERY_ANSWER_BYTES_MAX, QUERY_STEPS_MAX};
+use crate::limits::{NOTICE_INSTRUMENTS_MAX, QUERY_ANSWER_BYTES_MAX, QUERY_STEPS_MAX};
 
 /// Where an instrument's latest tick comes from; `None` where there is none.
 pub type Latest<'a> = dyn Fn(&InstrumentId) -> Option<Box<Tick>> + 'a;
+
+/// The answer to a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The object that belongs under `result`.
+    pub json: Vec<u8>,
+    /// Those that the query names and nobody knows.
+    pub unknown: Unknown,
+}
+
+/// Symbols that nobody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// How many there are.
+    pub count: usize,
+    /// The first [`NOTICE_INSTRUMENTS_MAX`], as the client wrote them, shortened.
+    pub first: Vec<String>,
+}
 
 /// An answer that is being written.
 struct Answering<'a> {
     catalog: &'a Catalog,
     latest: &'a Latest<'a>,
     out: Vec<u8>,
+    unknown: Unknown,
     steps_left: u64,
 }
 
@@ -44,8 +63,8 @@ struct Node<'a> {
 /// Trading on a last day ends at 15:00 in Shanghai.
 const LAST_DAY_ENDS_MS: i64 = 15 * 3_600_000;
 
-/// Answers a query: the object that belongs under `result`, as JSON. Instruments come in the order of the catalog, whatever the
-/// order they are named in; those that nobody knows are left out.
+/// Answers a query. Instruments come in the order of the catalog, whatever the order they are named in; those that nobody knows are
+/// left out.
 ///
 /// # Errors
 /// [`QueryError`] says, for the client, what is wrong with the query.
@@ -54,12 +73,29 @@ pub fn answer(
     query: &str,
     variables: Option<&serde_json::Value>,
     latest: &Latest<'_>,
-) -> Result<Vec<u8>, QueryError> {
+) -> Result<Answer, QueryError> {
     let document = Document::parse(query, variables)?;
     let plan = plan::plan(&document)?;
-    let mut answering = Answering { catalog, latest, out: Vec::new(), steps_left: QUERY_STEPS_MAX };
+    let mut answering = Answering {
+        catalog,
+        latest,
+        out: Vec::new(),
+        unknown: Unknown::default(),
+        steps_left: QUERY_STEPS_MAX,
+    };
     answering.root(&plan)?;
-    Ok(answering.out)
+    Ok(Answer { json: answering.out, unknown: answering.unknown })
+}
+
+// === impl Unknown ===
+
+impl Unknown {
+    fn add(&mut self, symbol: &str) {
+        self.count += 1;
+        if self.first.len() < NOTICE_INSTRUMENTS_MAX {
+            self.first.push(shortened(symbol));
+        }
+    }
 }
 
 // === impl Answering ===
@@ -79,8 +115,14 @@ impl Answering<'_> {
             None => (0..catalog.known).map(|index| (index, None)).collect(),
             Some(symbols) => {
                 let named = |text| catalog.index_of(&Symbol::parse(text)?);
-                let texts = symbols.iter().copied();
-                texts.filter_map(|text| Some((named(text)?, Some(text)))).collect()
+                let mut found = Vec::with_capacity(symbols.len());
+                for text in symbols {
+                    match named(text) {
+                        Some(index) => found.push((index, Some(*text))),
+                        None => self.unknown.add(text),
+                    }
+                }
+                found
             }
         };
         found.sort_by_key(|(index, _)| *index);

@@ -26,7 +26,7 @@ use shm_layout::limits::UNIVERSE_INSTRUMENTS_MAX;
 use shm_layout::trading_hours::Minutes;
 use shm_layout::{Date, ExchangeId, HoursClass, InstrumentId, TradingHours, product};
 
-pub use answering::{Latest, answer};
+pub use answering::{Answer, Latest, Unknown, answer};
 pub use contract::{Class, Contract};
 pub use query_error::QueryError;
 pub use symbol::Symbol;

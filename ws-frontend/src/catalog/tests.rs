@@ -41,6 +41,16 @@ const OPTIONS_ON: &str = r#"query {
   }
 }"#;
 
+/// The answer's text.
+fn answer(
+    catalog: &Catalog,
+    query: &str,
+    variables: Option<&Value>,
+    latest: &Latest<'_>,
+) -> Result<Vec<u8>, QueryError> {
+    super::answer(catalog, query, variables, latest).map(|answer| answer.json)
+}
+
 fn listed(id: &str, exchange: ExchangeId, facts: ListedFacts) -> ListedInstrument {
     ListedInstrument { instrument: InstrumentId::parse(id).unwrap(), exchange, facts }
 }
@@ -579,6 +589,25 @@ fn a_query_that_says_little_takes_no_longer_than_one_that_says_much() {
             &query[..80]
         );
     }
+}
+
+#[test]
+fn what_is_named_and_unknown_is_said() {
+    let asked = |ids: &str| {
+        let query =
+            format!("{{multi_symbol_info(instrument_id:[{ids}]){{...on basic{{instrument_id}}}}}}");
+        super::answer(&catalog(), &query, None, &|_| None).unwrap().unknown
+    };
+    assert_eq!(asked("\"SHFE.rb2701\""), Unknown::default());
+    let unknown = asked("\"KQ.m@SHFE.rb\",\"SHFE.rb2701\",\"DCE.rb2701\"");
+    assert_eq!(
+        (unknown.count, &unknown.first[..]),
+        (2, &["KQ.m@SHFE.rb".to_owned(), "DCE.rb2701".to_owned()][..])
+    );
+    assert_eq!(
+        (asked("\"x\",".repeat(20).as_str()).count, asked(&"\"x\",".repeat(20)).first.len()),
+        (20, 5)
+    );
 }
 
 /// Names are copied to wherever they are used: a fragment used a thousand times with a name of a megabyte would need a gigabyte.

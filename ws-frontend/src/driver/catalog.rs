@@ -16,7 +16,7 @@ impl<S: TickSource> Driver<S> {
     }
 
     pub(super) fn hear_answer(&mut self, answered: Answered<QueryToken>) {
-        self.hub.answered(answered.token, answered.json);
+        self.hub.answered(answered.token, answered.json, &answered.unknown);
     }
 
     /// Hands on what is new of instruments, and queries behind it, as far as the queue has room.

@@ -1,8 +1,9 @@
 //! Queries of DIFF clients about instruments, on their way to the catalog and back.
 
 use super::{Hub, Peer, touch};
+use crate::catalog::Unknown;
 use crate::interests::SessionIndex;
-use crate::protocol::diff::push_refused;
+use crate::protocol::diff::{Notice, push_refused};
 use crate::session::QueryToken;
 
 /// A query on its way to the catalog.
@@ -52,12 +53,15 @@ impl<P: Peer> Hub<P> {
         None
     }
 
-    /// The catalog's answer to a query: what stands in the client's snapshot for it, in JSON.
-    pub fn answered(&mut self, token: QueryToken, json: Vec<u8>) {
+    /// The catalog's answer to a query. Who names what nobody knows is told so: TqSdk goes on waiting for it, for 30 s.
+    pub fn answered(&mut self, token: QueryToken, json: Vec<u8>, unknown: &Unknown) {
         let Some(asked) = self.asked.remove(&token) else { return };
         let Some(session) = self.sessions.get_mut(asked.session) else { return };
         session.asking = None;
         touch(&mut self.touched, asked.session, session);
+        if unknown.count > 0 {
+            self.with_diff(asked.session, |diff, _| diff.notice(Notice::unknown(unknown)));
+        }
         self.answer(asked.session, &asked.query_id, json);
     }
 

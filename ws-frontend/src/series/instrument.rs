@@ -12,8 +12,8 @@
 
 use shm_layout::trading_hours::Relation;
 use shm_layout::{
-    Date, HoursClass, InstrumentId, NO_TIME, Tick, TickFlags, TradingHours, TradingSession,
-    price_of,
+    Date, HoursClass, InstrumentId, NO_TIME, ShanghaiTime, Tick, TickFlags, TradingHours,
+    TradingSession, price_of,
 };
 
 use super::bar::{Bar, Part};
@@ -62,9 +62,11 @@ const DAY_NS: i64 = 86_400 * SECOND_NS;
 const TRADING_DAY_AHEAD_DAYS_MAX: i64 = 15;
 /// Ahead by more than this, a tick's time is not taken at its word. Clocks of fronts and of this machine differ by less.
 const LEAP_NS: i64 = 3_600 * SECOND_NS;
-/// A snapshot that comes so long after the tick before, or on another trading day, follows upon a time in which nobody listened.
-/// A shorter one is a connection that was lost, or changed: what was traded meanwhile belongs to where it is seen.
+/// A snapshot that comes so long after the tick before, or after a trading day has begun, follows upon a time in which nobody
+/// listened. A shorter time is a connection that was lost, or changed: what was traded meanwhile belongs to where it is seen.
 const GAP_NS: i64 = 60 * SECOND_NS;
+/// Night sessions begin after this hour of Shanghai's day.
+const EVENING_MS: i64 = 18 * 3_600_000;
 /// Times from 1970 to 2199 can be; others are the fault of whoever sent them.
 const TIME_MAX_NS: i64 = 7_258_000_000 * SECOND_NS;
 
@@ -110,7 +112,7 @@ impl Instrument {
             levels: tick.levels,
             volume: tick.volume,
             trading_day,
-            gained: if leaps { 0 } else { self.gain(trading_day, time_ns, tick) },
+            gained: if leaps { 0 } else { self.gain(hours, trading_day, time_ns, tick) },
             is_timed: time_ns.is_some(),
         }
     }
@@ -191,16 +193,40 @@ impl Instrument {
         day.map_or(self.trading_day, Date::yyyymmdd)
     }
 
+    /// True for a moment that lies before the end of its trading day's first minute.
+    fn opens_day(&self, hours: &TradingHours, time_ns: i64) -> bool {
+        let Some(around) = hours.nearest(self.class, time_ns.div_euclid(MS_NS)) else {
+            return false;
+        };
+        let session = SessionNs::of(around.session);
+        let (_, night) = hours.day_and_night(self.class);
+        let began = ShanghaiTime::at(around.session.began_ms);
+        let in_evening = began.is_some_and(|began| began.ms_of_day >= EVENING_MS);
+        time_ns < session.began + GAP_NS && (night.is_empty() || in_evening)
+    }
+
     /// Lots traded since the latest tick, by this one. What is older than the latest says nothing of that, nor does what
     /// follows upon a time in which nobody listened.
-    fn gain(&mut self, trading_day: u32, time_ns: Option<i64>, tick: &Tick) -> i32 {
+    fn gain(
+        &mut self,
+        hours: &TradingHours,
+        trading_day: u32,
+        time_ns: Option<i64>,
+        tick: &Tick,
+    ) -> i32 {
         let is_new_day = trading_day > self.trading_day && self.trading_day != 0;
         let is_older = !is_new_day && time_ns.is_some_and(|time| time < self.time_ns);
         if self.has_volume && (trading_day < self.trading_day || is_older) {
             return 0;
         }
-        let is_late = is_new_day || time_ns.is_some_and(|time| time - self.time_ns >= GAP_NS);
-        let is_unseen = is_late && TickFlags(tick.flags).contains(TickFlags::SNAPSHOT);
+        let is_unseen = TickFlags(tick.flags).contains(TickFlags::SNAPSHOT)
+            && time_ns.is_some_and(|time| {
+                if is_new_day {
+                    !self.opens_day(hours, time)
+                } else {
+                    time - self.time_ns >= GAP_NS
+                }
+            });
         let base = match (self.has_volume && !is_unseen, is_new_day) {
             (false, _) => tick.volume,
             (true, true) => 0,

@@ -188,8 +188,11 @@ fn what_was_traded_while_nobody_listened_is_in_no_bar() {
         tick("20260305 11:00:00", 20_260_305, 1.0, 9007),
         snapshot("20260306 14:00:00", 20_260_306, 1_500_000),
         tick("20260306 14:00:01", 20_260_306, 1.0, 1_500_002),
-        // The first trade of a day.
-        tick("20260306 21:00:00", 20_260_309, 1.0, 77),
+        // The first trade of a day, by the first tick after a login.
+        snapshot("20260306 20:59:00", 20_260_309, 77),
+        tick("20260306 21:00:00", 20_260_309, 1.0, 80),
+        // The day's sessions are not its first.
+        snapshot("20260310 09:00:10", 20_260_310, 5000),
     ] {
         book.take(id("rb2605"), &tick);
     }
@@ -199,7 +202,8 @@ fn what_was_traded_while_nobody_listened_is_in_no_bar() {
         ("20260305 10:05:00", 1),
         ("20260305 11:00:00", 6),
         ("20260306 14:00:00", 2),
-        ("20260306 21:00:00", 77),
+        ("20260306 21:00:00", 80),
+        ("20260310 09:00:00", 0),
     ];
     assert_eq!(listed(&book, minute), expected(&seen));
 }

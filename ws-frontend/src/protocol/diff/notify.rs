@@ -17,6 +17,7 @@
 
 use shm_layout::InstrumentId;
 
+use crate::catalog::Unknown;
 use crate::events::Happening;
 use crate::json_out::{push, push_int, push_string};
 use crate::limits::NOTICE_INSTRUMENTS_MAX;
@@ -64,6 +65,14 @@ impl Notice {
     #[must_use]
     pub fn refusal(message: &str) -> Self {
         Self { level: NoticeLevel::Warning, code: 77_990_007, content: message.into() }
+    }
+
+    /// Nobody knows the instruments that a client asked about.
+    #[must_use]
+    pub fn unknown(symbols: &Unknown) -> Self {
+        let names = and_more(symbols.first.join("、"), symbols.first.len(), symbols.count);
+        let content = format!("没有合约资料（不在合约表中，也没有行情）：{names}");
+        Self { level: NoticeLevel::Warning, code: 77_990_009, content }
     }
 
     /// So many notices were left out.
@@ -118,12 +127,12 @@ pub fn notify_of(happening: &Happening) -> Notice {
 /// The first few of them, and how many there are when that is not all.
 fn named(instruments: &[InstrumentId]) -> String {
     let first = instruments.iter().take(NOTICE_INSTRUMENTS_MAX).map(InstrumentId::as_str);
-    let names = first.collect::<Vec<_>>().join("、");
-    if instruments.len() > NOTICE_INSTRUMENTS_MAX {
-        format!("{names} 等 {} 个合约", instruments.len())
-    } else {
-        names
-    }
+    let names = first.collect::<Vec<_>>();
+    and_more(names.join("、"), names.len(), instruments.len())
+}
+
+fn and_more(names: String, named: usize, all: usize) -> String {
+    if all > named { format!("{names} 等 {all} 个合约") } else { names }
 }
 
 #[cfg(test)]
