@@ -228,14 +228,14 @@ pub const EVENT_INSTRUMENTS_KEPT_MAX: usize = UNIVERSE_INSTRUMENTS_MAX;
 /// Ticks kept of one instrument for `set_chart`, the widest view of TqSdk. At the limit its oldest sixteen go for the next.
 pub const SERIES_TICKS_EACH_MAX: usize = 10_000;
 
-/// Bytes of the ticks kept of all instruments, 192 each (1,398,096 ticks). At the limit the sixteen that were begun first go,
+/// Bytes of the ticks kept of all instruments, 192 each (1,398,096 ticks). At the limit the sixteen that were full first go,
 /// whichever instrument's they are.
 pub const SERIES_TICKS_BYTES_MAX: usize = 256 << 20;
 
 /// Minute bars kept of one instrument. At the limit its oldest sixteen go for the next.
 pub const SERIES_MINUTES_EACH_MAX: usize = 10_000;
 
-/// Bytes of the minute bars kept of all instruments, 72 each (1,398,096 bars). At the limit the sixteen that were begun
+/// Bytes of the minute bars kept of all instruments, 72 each (1,398,096 bars). At the limit the sixteen that were full
 /// first go, whichever instrument's they are.
 pub const SERIES_MINUTES_BYTES_MAX: usize = 96 << 20;
 

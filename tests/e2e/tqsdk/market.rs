@@ -246,9 +246,11 @@ pub(crate) fn bars(ticks: &[Tick], seconds: i64) -> Vec<Bar> {
     for tick in ticks {
         let begin = begin_of(tick, seconds * SECOND);
         // What a trading day begins with was traded in its first bar; of the very first tick nobody knows since when.
-        let traded_before = before.map_or(tick.volume, |before| {
-            if before.trading_day == tick.trading_day { before.volume } else { 0 }
-        });
+        // Nor of one that comes on a subscription, a minute or more after the one before.
+        let traded_before =
+            before.filter(|before| !is_unseen(before, tick)).map_or(tick.volume, |before| {
+                if before.trading_day == tick.trading_day { before.volume } else { 0 }
+            });
         before = Some(tick);
         let growth = i64::from(tick.volume) - i64::from(traded_before);
         let Some(price) = price_of(tick.last_price).filter(|_| !is_of_yesterday(tick)) else {
@@ -280,6 +282,19 @@ const NIGHT: i64 = 21 * 3600 * SECOND;
 fn is_of_yesterday(tick: &Tick) -> bool {
     let time = (tick.exchange_time_ns + OFFSET).rem_euclid(DAY);
     tick.volume == 0 && (CLOSE + 60 * SECOND..NIGHT).contains(&time)
+}
+
+/// True for what a front sends on a subscription when nobody knows what was traded since the tick before.
+fn is_unseen(before: &Tick, tick: &Tick) -> bool {
+    const MINUTE: i64 = 60 * SECOND;
+    let time = (tick.exchange_time_ns + OFFSET).rem_euclid(DAY);
+    let opens_day = (CLOSE..NIGHT + MINUTE).contains(&time);
+    let is_late = if before.trading_day == tick.trading_day {
+        tick.exchange_time_ns - before.exchange_time_ns >= MINUTE
+    } else {
+        !opens_day
+    };
+    is_late && TickFlags(tick.flags).contains(TickFlags::SNAPSHOT)
 }
 
 /// When the bar of a tick begins.
