@@ -57,6 +57,20 @@ fn volumes(reader: &mut TickReader) -> (Vec<i32>, u64) {
 }
 
 #[test]
+fn threads_of_one_process_may_open_it_at_once() {
+    let fleet = TestFleet::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    drop(RingNode::open(&fleet.paths).unwrap());
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn ticks_of_every_shard_arrive_bit_for_bit_and_in_order() {
     let fleet = TestFleet::new();
     let node = RingNode::open(&fleet.paths).unwrap();

@@ -8,115 +8,35 @@ use std::process::{Command, Stdio};
 
 use qamd_tests::binaries;
 use qamd_tests::fleet::{FleetPlan, session_state, worker_of};
+use qamd_tests::programs::{run, workspace};
 use qamd_tests::word::say;
 use serde_json::{Value, json};
 use shm_layout::control::SessionState;
 use tokio::net::TcpListener;
 
-/// A package that carries the library.
-struct Package {
-    /// Its name and version for pip.
-    name: &'static str,
-    /// What tells the library from other files inside.
-    member: &'static str,
-    /// What GetApiVersion answers, its beginning without the `v`.
-    version: &'static str,
-    /// The sum of the library.
-    sha256: &'static str,
-    /// Further words for pip.
-    options: &'static [&'static str],
-}
+/// What GetApiVersion answers, its beginning without the `v`.
+const NEWEST: &str = "6.7.13";
 
-const CPYTHON_311: &[&str] = &[
-    "--implementation",
-    "cp",
-    "--python-version",
-    "3.11",
-    "--abi",
-    "cp311",
-    "--platform",
-    "manylinux_2_28_x86_64",
-    "--platform",
-    "manylinux_2_24_x86_64",
-];
+/// Older ones: 12 callback slots and the id at its old place; the first with the id at its new place.
+const OLDER: [&str; 2] = ["6.3.15", "6.5.1"];
 
-const NEWEST: Package = Package {
-    name: "ctp-python==6.7.13",
-    member: "libthostmduserapi_se.so",
-    version: "6.7.13",
-    sha256: "204ad48dd082b2282422c5826b3d006d7e865833ae91556d6cf7c6aea8c56a18",
-    options: CPYTHON_311,
-};
-
-/// Older libraries: 12 callback slots and the id at its old place; the first with the id at its new place.
-const OLDER: [Package; 2] = [
-    Package {
-        name: "openctp-ctp==6.3.15.7",
-        member: "libs/libthostmduserapi_se",
-        version: "6.3.15",
-        sha256: "b2985601380322faacdb99e2479fbd38c57061cfceadc78c598d0a7bd054e93f",
-        options: &[],
-    },
-    Package {
-        name: "openctp-ctp==6.5.1.7",
-        member: "libs/libthostmduserapi_se",
-        version: "6.5.1",
-        sha256: "deb52cb624d34224606bc39833442953ef8e11a8bf8bda3daa2aa346b8693d43",
-        options: &[],
-    },
-];
-
-/// The library of a package; fetched once and kept in the build directory. `None`, with a word, when there is no
-/// registry or it has no such package.
-fn library(package: &Package) -> Option<PathBuf> {
-    let folder = binaries::cache_dir().join(package.name.replace("==", "-"));
-    let library = folder.join("libthostmduserapi_se.so");
-    if !library.exists() {
-        std::fs::create_dir_all(&folder).unwrap();
-        if let Err(why) = fetch(package, &folder, &library) {
-            let name = package.name;
-            say(&format!("{name} cannot be fetched, the genuine library is NOT TESTED: {why}"));
-            return None;
+/// The library of a version; fetched once and kept in the build directory. `None`, with a word, when there is no registry
+/// or it has no such package.
+fn library(version: &str) -> Option<PathBuf> {
+    let folder = binaries::cache_dir().join(format!("ctp-{version}"));
+    let script = workspace().join("scripts/ctp-library.sh");
+    let made = run(Command::new("bash").arg(script).arg(&folder).arg(version));
+    match made.code {
+        Some(0) => Some(folder.join("thostmduserapi_se.so")),
+        Some(1) => {
+            let why = made.complaints.trim().replace('\n', "; ");
+            say(&format!(
+                "CTP {version} cannot be fetched, the genuine library is NOT TESTED: {why}"
+            ));
+            None
         }
+        code => panic!("{code:?}: {}", made.complaints),
     }
-    let output = Command::new("sha256sum").arg(&library).output().unwrap();
-    let sum = String::from_utf8(output.stdout).unwrap();
-    assert!(sum.starts_with(package.sha256), "{}: another checksum: {sum}", library.display());
-    Some(library)
-}
-
-fn fetch(package: &Package, folder: &Path, library: &Path) -> Result<(), String> {
-    let output = Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"])
-        .args(["--only-binary=:all:", "--retries", "0", "--timeout", "20"])
-        .args(package.options)
-        .arg("--dest")
-        .args([folder.as_os_str(), package.name.as_ref()])
-        .output()
-        .map_err(|error| format!("python3 cannot be run: {error}"))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(text.lines().last().unwrap_or("pip said nothing").to_owned());
-    }
-    const UNPACK: &str = "
-import glob, sys, zipfile
-folder, member, target = sys.argv[1:]
-wheel = zipfile.ZipFile(glob.glob(folder + '/*.whl')[0])
-name = [name for name in wheel.namelist() if member in name][0]
-open(target, 'wb').write(wheel.read(name))
-";
-    let part = library.with_extension(format!("part{}", std::process::id()));
-    let output = Command::new("python3")
-        .args(["-c", UNPACK])
-        .arg(folder)
-        .arg(package.member)
-        .arg(&part)
-        .output()
-        .map_err(|error| format!("python3 cannot be run: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    std::fs::rename(&part, library).map_err(|error| error.to_string())
 }
 
 /// `qamd-ctp-worker --probe` on a library.
@@ -170,25 +90,25 @@ async fn meets_a_front_that_hangs_up(library: &Path, version: &str) {
 
 #[tokio::test]
 async fn the_newest_library_is_loaded_and_calls_back() {
-    let Some(library) = library(&NEWEST) else { return };
+    let Some(library) = library(NEWEST) else { return };
     let probed = probe(&library);
-    assert!(probed["version"].as_str().unwrap().contains("6.7.13"), "{probed}");
-    meets_a_front_that_hangs_up(&library, NEWEST.version).await;
+    assert!(probed["version"].as_str().unwrap().contains(NEWEST), "{probed}");
+    meets_a_front_that_hangs_up(&library, NEWEST).await;
 }
 
 #[tokio::test]
 async fn older_libraries_are_loaded_and_call_back() {
-    for package in &OLDER {
-        let Some(library) = library(package) else { continue };
+    for version in OLDER {
+        let Some(library) = library(version) else { continue };
         let probed = probe(&library);
-        assert!(probed["version"].as_str().unwrap().contains(package.version), "{probed}");
-        meets_a_front_that_hangs_up(&library, package.version).await;
+        assert!(probed["version"].as_str().unwrap().contains(version), "{probed}");
+        meets_a_front_that_hangs_up(&library, version).await;
     }
 }
 
 #[test]
 fn addresses_that_would_crash_it_never_reach_it() {
-    let Some(library) = library(&NEWEST) else { return };
+    let Some(library) = library(NEWEST) else { return };
     for address in
         ["", "127.0.0.1:1", "udp://127.0.0.1:1", "http://127.0.0.1:1", "tcp://x", "tcp://x:99999"]
     {

@@ -1,6 +1,7 @@
 //! A process's foot in the fleet's iceoryx2 domain.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use iceoryx2::config::Config;
 use iceoryx2::prelude::*;
@@ -169,8 +170,11 @@ impl RingNode {
             paths.ring_dir().display().to_string(),
             paths.ring_prefix()
         );
-        // Several processes start at once and all write the same text; the rename keeps every reader from a half file.
-        let aside = paths.ring_dir().join(format!("config.toml.{}", std::process::id()));
+        // Several processes, and threads of one, start at once and all write the same text; the rename keeps every reader
+        // from a half file, the name of its own from another's.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let own = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let aside = paths.ring_dir().join(format!("config.toml.{own}"));
         std::fs::write(&aside, text).map_err(|e| RingError::file("writing", &aside, e))?;
         std::fs::rename(&aside, &file).map_err(|e| RingError::file("renaming to", &file, e))?;
         let path = FilePath::new(file.as_os_str().as_encoded_bytes())
