@@ -7,6 +7,10 @@
 //! how many earlier ones went into it unseen, whose waiting no figure shows. Memory is the frontend's own (RssAnon); per
 //! session, what it grew by with the sessions beyond what it grows by anyway, so what they share is in it.
 //!
+//! `usual p99` is the middle one of the 99th percentiles of the fiftieths of a run, and `waited` how long the frontend and the
+//! client were ready to run and had no processor: a machine that holds one back for 8 ms now and then decides p99, whatever is
+//! measured, but not these.
+//!
 //! Each `action` scenario runs beside its floor, in the same minute on the same machine: one thread that writes ready frames
 //! of the same length to the same number of loopback sockets. Machines are shared and noisy, so look at the ratios.
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
@@ -25,8 +29,8 @@ use latency::Delays;
 use qamd_tests::fleet::FleetPlan;
 use qamd_tests::processes::cpu_seconds;
 use scenario::{
-    Cores, INSTRUMENTS, Measured, RUN, Scenario, Speech, cpu_of, frontend_address, instruments,
-    measure,
+    Cores, INSTRUMENTS, Measured, RUN, Scenario, Speech, Waited, cpu_of, frontend_address,
+    instruments, measure,
 };
 use serde_json::json;
 
@@ -67,11 +71,12 @@ fn main() {
         RUN.as_secs()
     );
     println!(
-        "{:<25} {:<5} {:>8} {:>8} {:>8} {:>9} {:>6} {:>8} {:>10} {:>6}  {:<31} {:>5} {:>11}",
+        "{:<25} {:<5} {:>8} {:>8} {:>9} {:>8} {:>9} {:>6} {:>8} {:>10} {:>6}  {:<31}  {:<26} {:>5} {:>11}",
         "ticks/s x sessions",
         "",
         "p50",
         "p99",
+        "usual p99",
         "p99.9",
         "quotes",
         "lost",
@@ -79,6 +84,7 @@ fn main() {
         "messages/s",
         "MB/s",
         "cores: worker, frontend, client",
+        "waited: frontend, client",
         "MiB",
         "KiB/session"
     );
@@ -103,8 +109,10 @@ fn told(measured: &Measured) -> String {
     let session = measured.session_kib.map_or_else(String::new, |kib| format!("{kib:.0}"));
     let Cores { worker, frontend, client } = measured.cores;
     let cores = format!("{worker:.2}, {frontend:.2}, {client:.2}");
+    let Waited { frontend, client } = measured.waited;
+    let waited = format!("{frontend:.0} ms, {client:.0} ms");
     format!(
-        "{:>6} {:>8} {:>10.0} {:>6.1}  {cores:<31} {:>5.1} {session:>11}",
+        "{:>6} {:>8} {:>10.0} {:>6.1}  {cores:<31}  {waited:<26} {:>5.1} {session:>11}",
         measured.lost,
         measured.merged,
         per_s(measured.seen.messages),

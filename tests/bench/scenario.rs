@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use qamd_tests::fleet::{Fleet, FleetPlan};
-use qamd_tests::processes::{cpu_seconds, own_memory_kib};
+use qamd_tests::processes::{cpu_seconds, own_memory_kib, waited_seconds};
 use serde_json::{Value, json};
 use shm_layout::control::{FleetStatus, FrontendStats};
 use tokio::runtime::Runtime;
@@ -52,6 +52,7 @@ pub(crate) struct Measured {
     /// Ticks that a session got no message of, since a later one of their instrument was there when its turn came.
     pub(crate) merged: u64,
     pub(crate) cores: Cores,
+    pub(crate) waited: Waited,
     /// The frontend's own memory at the end, KiB.
     pub(crate) memory_kib: u64,
     /// What each session added to it, KiB; where that was looked at.
@@ -62,6 +63,14 @@ pub(crate) struct Measured {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cores {
     pub(crate) worker: f64,
+    pub(crate) frontend: f64,
+    /// This process.
+    pub(crate) client: f64,
+}
+
+/// How long processes were ready to run and had no processor, ms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waited {
     pub(crate) frontend: f64,
     /// This process.
     pub(crate) client: f64,
@@ -122,8 +131,10 @@ pub(crate) fn measure(runtime: &Runtime, scenario: &Scenario) -> Measured {
     let stats = runtime.block_on(fleet.frontend_stats());
     let used = cpu_of(&load.status);
     let own = cpu_seconds(std::process::id());
+    let waited = Waited::so_far(&load.status);
     let seen = load.client.run(RUN, settled);
     let used_later = cpu_of(&load.status);
+    let waited = Waited::so_far(&load.status).since(waited);
     let own_later = cpu_seconds(std::process::id());
     let memory_kib = frontend_memory_kib(&load.status);
     let beyond = load.before.as_ref().map(|before| before.grown_beyond_kib(memory_kib));
@@ -139,6 +150,7 @@ pub(crate) fn measure(runtime: &Runtime, scenario: &Scenario) -> Measured {
             frontend: cores(used_later.1 - used.1),
             client: cores(own_later - own),
         },
+        waited,
         memory_kib,
         session_kib: beyond.map(|kib| kib / scenario.sessions as f64),
     }
@@ -223,6 +235,22 @@ fn merged(scenario: &Scenario, before: &FrontendStats, after: &FrontendStats) ->
 
 fn frontend_memory_kib(status: &FleetStatus) -> u64 {
     status.frontends.iter().filter_map(|frontend| frontend.pid).map(own_memory_kib).sum()
+}
+
+// === impl Waited ===
+
+impl Waited {
+    fn so_far(status: &FleetStatus) -> Self {
+        let frontends = status.frontends.iter().filter_map(|frontend| frontend.pid);
+        Self {
+            frontend: frontends.map(waited_seconds).sum::<f64>() * 1e3,
+            client: waited_seconds(std::process::id()) * 1e3,
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { frontend: self.frontend - before.frontend, client: self.client - before.client }
+    }
 }
 
 // === impl MemoryBefore ===

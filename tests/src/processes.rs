@@ -85,6 +85,15 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
+/// How long a process's first thread has been ready to run so far and had no processor, seconds; 0 where the system does not say.
+#[must_use]
+pub fn waited_seconds(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    // Time on a processor, time waiting for one, both in ns, and how often it got one.
+    let waited_ns = text.split_ascii_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok());
+    waited_ns.unwrap_or(0.0) / 1e9
+}
+
 /// The memory of a process in KiB, with what it shares divided among those who share it; 0 when there is no such process.
 #[must_use]
 pub fn proportional_memory_kib(pid: u32) -> u64 {

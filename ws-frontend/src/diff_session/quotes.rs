@@ -20,7 +20,9 @@ pub(super) struct Quotes {
     list_due: bool,
     /// Entries of the queue of news that come before the list: all that were in it when it was set.
     before_list: usize,
-    entries: Map<InstrumentIndex, Entry>,
+    /// Small, so that it stays in the cache: each of thousands of ticks a second looks into that of every session that wants it.
+    places: Map<InstrumentIndex, Place>,
+    entries: Vec<Entry>,
     /// Those that may have changed since they were told, each once.
     news: VecDeque<InstrumentIndex>,
 }
@@ -34,16 +36,23 @@ pub struct Listed {
     pub exchange: ExchangeId,
 }
 
+/// Where an instrument's entry is, and whether there is news of it.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    entry: usize,
+    /// It stands in the queue of news.
+    noted: bool,
+}
+
 #[derive(Debug)]
 struct Entry {
+    instrument: InstrumentIndex,
     listed: Listed,
     /// The symbol as a key of a JSON object, with its colon.
     key: Box<[u8]>,
     told: Revision,
     /// Its face is open: the instrument is known to exist.
     open: bool,
-    /// It stands in the queue of news.
-    noted: bool,
 }
 
 // === impl Quotes ===
@@ -57,23 +66,26 @@ impl Quotes {
         listed: impl IntoIterator<Item = (InstrumentIndex, Listed)>,
         world: &mut World,
     ) -> Vec<InstrumentIndex> {
-        let mut before = std::mem::take(&mut self.entries);
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let mut before: Map<InstrumentIndex, Entry> =
+            entries.map(|entry| (entry.instrument, entry)).collect();
+        self.places = Map::default();
         for (instrument, listed) in listed {
             if self.lists(instrument) {
                 continue;
             }
-            match before.remove(&instrument) {
-                Some(kept) if kept.listed == listed => {
-                    self.entries.insert(instrument, kept);
-                }
+            let entry = match before.remove(&instrument) {
+                Some(kept) if kept.listed == listed => kept,
                 other => {
-                    other.iter().for_each(|other| other.close(instrument, world));
-                    self.entries.insert(instrument, Entry::new(listed));
+                    other.iter().for_each(|other| other.close(world));
+                    Entry::new(instrument, listed)
                 }
-            }
+            };
+            self.places.insert(instrument, Place { entry: self.entries.len(), noted: false });
+            self.entries.push(entry);
         }
-        before.iter().for_each(|(instrument, entry)| entry.close(*instrument, world));
-        self.news.retain(|instrument| self.entries.get(instrument).is_some_and(|it| it.noted));
+        before.values().for_each(|entry| entry.close(world));
+        self.news.clear();
         self.note_all();
         self.ins_list = ins_list.into();
         self.list_due = true;
@@ -83,26 +95,27 @@ impl Quotes {
 
     /// The client is gone.
     pub(super) fn clear(&mut self, world: &mut World) {
-        for (instrument, entry) in self.entries.drain() {
-            entry.close(instrument, world);
-        }
+        self.entries.iter().for_each(|entry| entry.close(world));
+        *self = Self::default();
     }
 
     /// More instruments are known to exist, or more of them is known.
     pub(super) fn note_all(&mut self) {
-        for (instrument, entry) in &mut self.entries {
-            entry.note(*instrument, &mut self.news);
+        for entry in &self.entries {
+            if let Some(place) = self.places.get_mut(&entry.instrument) {
+                place.note(entry.instrument, &mut self.news);
+            }
         }
     }
 
     pub(super) fn lists(&self, instrument: InstrumentIndex) -> bool {
-        self.entries.contains_key(&instrument)
+        self.places.contains_key(&instrument)
     }
 
     /// An instrument has ticked.
     pub(super) fn note(&mut self, instrument: InstrumentIndex) {
-        if let Some(entry) = self.entries.get_mut(&instrument) {
-            entry.note(instrument, &mut self.news);
+        if let Some(place) = self.places.get_mut(&instrument) {
+            place.note(instrument, &mut self.news);
         }
     }
 
@@ -123,8 +136,9 @@ impl Quotes {
         while out.len() < most {
             let Some(instrument) = self.news.pop_front() else { break };
             self.before_list = self.before_list.saturating_sub(1);
-            let Some(entry) = self.entries.get_mut(&instrument) else { continue };
-            entry.noted = false;
+            let Some(place) = self.places.get_mut(&instrument) else { continue };
+            place.noted = false;
+            let Some(entry) = self.entries.get_mut(place.entry) else { continue };
             if !entry.open {
                 entry.open = world.open_face(instrument, &entry.listed);
             }
@@ -158,27 +172,31 @@ impl Quotes {
     }
 }
 
-// === impl Entry ===
+// === impl Place ===
 
-impl Entry {
-    /// One that the client has not been told of.
-    fn new(listed: Listed) -> Self {
-        let mut key = Vec::new();
-        push_string(&mut key, &listed.symbol);
-        key.push(b':');
-        Self { listed, key: key.into(), told: NOTHING_TOLD, open: false, noted: false }
-    }
-
+impl Place {
     fn note(&mut self, instrument: InstrumentIndex, news: &mut VecDeque<InstrumentIndex>) {
         if !std::mem::replace(&mut self.noted, true) {
             news.push_back(instrument);
         }
     }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// One that the client has not been told of.
+    fn new(instrument: InstrumentIndex, listed: Listed) -> Self {
+        let mut key = Vec::new();
+        push_string(&mut key, &listed.symbol);
+        key.push(b':');
+        Self { instrument, listed, key: key.into(), told: NOTHING_TOLD, open: false }
+    }
 
     /// It is told no more.
-    fn close(&self, instrument: InstrumentIndex, world: &mut World) {
+    fn close(&self, world: &mut World) {
         if self.open {
-            world.faces.close(instrument);
+            world.faces.close(self.instrument);
         }
     }
 }
